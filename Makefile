@@ -1,0 +1,50 @@
+# Two commands for a newcomer: `make run` and `make test`. Everything else serves those who work on it.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: setup run test test-nightly check lock bench
+
+# A stamp file per lock: installing again is skipped until the lock changes.
+.venv/runtime.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Pronghorn needs Python 3.11 or newer; say which: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "Could not make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing what Pronghorn needs into .venv ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/runtime.stamp requirements-dev.lock
+	@echo "Installing the test tools into .venv ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/dev.stamp
+
+run: .venv/runtime.stamp
+	@exec $(BIN)/pronghorn up $(ARGS)
+
+test: setup
+	$(BIN)/pytest $(ARGS)
+
+test-nightly: setup
+	$(BIN)/pytest -m nightly --timeout=0 $(ARGS)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit
+
+# Renews both lock files from pyproject.toml: hashes for every platform, no index address.
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+	  --output-file requirements.lock pyproject.toml requirements-build.in
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+	  --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml requirements-build.in
+
+bench: setup
+	$(BIN)/python -m bench $(ARGS)

@@ -1,0 +1,49 @@
+"""Money as whole nano-dollars and prices as whole pico-dollars: integers only, so that sums never drift.
+
+1 USD = 1,000,000,000 nano-dollars. A price per million tokens of `1 USD` is 1,000,000 pico-dollars a token,
+so six decimals of a list price stay exact.
+"""
+
+import re
+from decimal import Decimal
+
+NANO_PER_USD = 1_000_000_000
+PICO_PER_NANO = 1_000
+MAX_NANO = 2**63 - 1
+"""The largest amount a 64-bit column holds: about 9.2 billion USD."""
+
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]+)?", re.ASCII)
+
+
+def parse_decimal(text: str, *, decimals: int) -> int:
+    """`text` times 10^`decimals`, exact. Raises `ValueError` that says what is wrong.
+
+    Plain notation only: no exponent, NaN, infinity, blanks or digit groups.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a decimal number such as 12.50")
+    value = Decimal(text).scaleb(decimals)
+    whole = int(value)
+    if whole != value:
+        raise ValueError(f"{text[:40]!r} has more than {decimals} decimals")
+    if abs(whole) > MAX_NANO:
+        raise ValueError(f"{text[:40]!r} is too large")
+    return whole
+
+
+def format_decimal(value: int, *, decimals: int, at_least: int = 0) -> str:
+    """The exact inverse of `parse_decimal`, with at least `at_least` decimals shown."""
+    sign = "-" if value < 0 else ""
+    whole, part = divmod(abs(value), 10**decimals)
+    digits = f"{part:0{decimals}d}".rstrip("0").ljust(at_least, "0")
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+def parse_usd(text: str) -> int:
+    """A decimal string in USD as nano-dollars. Raises `ValueError`."""
+    return parse_decimal(text, decimals=9)
+
+
+def format_usd(nano: int) -> str:
+    """Nano-dollars as a decimal string in USD with at least two decimals: `"5.00"`, `"0.0000375"`."""
+    return format_decimal(nano, decimals=9, at_least=2)
