@@ -1,0 +1,70 @@
+"""The installation's secret and what is derived from it: hashes of keys and the vault for vendor credentials.
+
+`PRONGHORN_SECRET` holds comma-separated secrets, the first is current, the others still open what they closed.
+Without it the secret lives in `<data>/secret`, readable by its owner alone.
+"""
+
+import base64
+import os
+import secrets as random_source
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+MIN_SECRET_CHARACTERS = 16
+
+
+class SecretError(ValueError):
+    """The installation's secret is missing, too short, or not the one that sealed the data."""
+
+
+class Secrets:
+    """Derived keys. `hash_key` for API keys and tokens, `seal` and `open` for what must be read again."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        for secret in secrets:
+            if len(secret) < MIN_SECRET_CHARACTERS:
+                raise SecretError(
+                    f"each secret in PRONGHORN_SECRET needs at least {MIN_SECRET_CHARACTERS} characters; "
+                    "make one with: openssl rand -hex 32"
+                )
+        self.hash_key = _derive(secrets[0], b"keys")
+        self.old_hash_keys = [_derive(secret, b"keys") for secret in secrets[1:]]
+        self._vault = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(s, b"vault"))) for s in secrets])
+
+    def seal(self, text: str) -> str:
+        return self._vault.encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """Raises `SecretError` if another secret sealed it."""
+        try:
+            return self._vault.decrypt(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise SecretError(
+                "stored credentials cannot be opened: PRONGHORN_SECRET (or the data folder's `secret` file) "
+                "is not the one that sealed them"
+            ) from error
+
+    def __repr__(self) -> str:
+        return "Secrets(***)"
+
+
+def load(configured: str, data: Path) -> Secrets:
+    """The configured secrets, or those of the data folder, made at first start."""
+    if configured:
+        return Secrets([part.strip() for part in configured.split(",") if part.strip()])
+    path = data / "secret"
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(random_source.token_hex(32))
+    return Secrets([part.strip() for part in path.read_text().split(",") if part.strip()])
+
+
+def _derive(secret: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"pronghorn " + purpose).derive(
+        secret.encode()
+    )

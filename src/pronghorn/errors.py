@@ -1,0 +1,160 @@
+"""One tree of errors. A class says what kind it is, an instance says the facts, a door renders it in its dialect.
+
+PronghornError
+├── BadRequest                  400  the request itself is wrong; `param` names the field
+│   ├── Unauthenticated         401  no key, or one that is not valid now
+│   ├── NoCredit                402  balance or budget is used up
+│   ├── AccessDenied            403  this key may not do that
+│   ├── NotFound                404
+│   │   └── ModelNotFound       404
+│   ├── MethodNotAllowed        405
+│   ├── Conflict                409
+│   ├── TooLarge                413
+│   ├── UnsupportedMediaType    415
+│   └── LimitReached            429  `retry_after_s` says when to come back
+├── Unavailable                 503  we cannot serve it now
+│   └── NoChannel               503  the model is known, nothing serves it now
+└── UpstreamError               502  the vendor failed
+    ├── UpstreamUnreachable     502  nothing was sent, so another channel may be asked
+    ├── UpstreamRefusedUs       502  our credential at the vendor is the problem
+    ├── UpstreamTruncated       502  it broke off before its end
+    ├── UpstreamLimited         429  the vendor's own rate limit
+    └── UpstreamTimeout         504
+"""
+
+from typing import ClassVar
+
+
+class PronghornError(Exception):
+    """The request failed."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    end_reason: ClassVar[str] = "bug"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.param = param
+        self.code_word = code or self.code
+        self.retry_after_s = retry_after_s
+        self.detail = detail or {}
+        super().__init__(self.message)
+
+
+class BadRequest(PronghornError):
+    """The request is not valid."""
+
+    status, code, end_reason = 400, "invalid_request_error", "client_error"
+
+
+class Unauthenticated(BadRequest):
+    """No valid API key was given. Send it as `Authorization: Bearer sk-...`."""
+
+    status, code = 401, "invalid_api_key"
+
+
+class NoCredit(BadRequest):
+    """The balance or budget does not cover this request. Top up, or raise the budget."""
+
+    status, code, end_reason = 402, "insufficient_quota", "no_credit"
+
+
+class AccessDenied(BadRequest):
+    """This key may not do that."""
+
+    status, code = 403, "access_denied"
+
+
+class NotFound(BadRequest):
+    """There is nothing here."""
+
+    status, code = 404, "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No such model. GET /v1/models lists what this key may use."""
+
+    code = "model_not_found"
+
+
+class MethodNotAllowed(BadRequest):
+    """This route does not take that method."""
+
+    status, code = 405, "method_not_supported"
+
+
+class Conflict(BadRequest):
+    """That would clash with what is there already."""
+
+    status, code = 409, "conflict"
+
+
+class TooLarge(BadRequest):
+    """The body is larger than this gateway takes."""
+
+    status, code = 413, "request_too_large"
+
+
+class UnsupportedMediaType(BadRequest):
+    """The body is of a type that this route does not take."""
+
+    status, code = 415, "unsupported_content_type"
+
+
+class LimitReached(BadRequest):
+    """A rate limit was reached. Wait, then try again."""
+
+    status, code, end_reason, retryable = 429, "rate_limit_exceeded", "limited", True
+
+
+class Unavailable(PronghornError):
+    """The gateway cannot take work at this moment. Try again shortly."""
+
+    status, code, end_reason, retryable = 503, "unavailable", "overload", True
+
+
+class NoChannel(Unavailable):
+    """The model is known, but no channel serves it now."""
+
+    code, end_reason = "no_channel", "no_route"
+
+
+class UpstreamError(PronghornError):
+    """The vendor failed to answer. Nothing was charged; try again."""
+
+    status, code, end_reason, retryable = 502, "upstream_error", "upstream_error", True
+
+
+class UpstreamUnreachable(UpstreamError):
+    """The vendor could not be reached. Nothing was charged; try again."""
+
+
+class UpstreamRefusedUs(UpstreamError):
+    """The vendor refused this gateway's own credential. The operator has to look at the channel."""
+
+
+class UpstreamTruncated(UpstreamError):
+    """The vendor's answer broke off before its end."""
+
+    end_reason = "upstream_truncated"
+
+
+class UpstreamLimited(UpstreamError):
+    """The vendor's own rate limit was reached. Wait, then try again."""
+
+    status, code = 429, "rate_limit_exceeded"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The vendor did not answer in time. Nothing was charged; try again, or stream the answer."""
+
+    status, code, end_reason = 504, "upstream_timeout", "upstream_timeout"

@@ -1,0 +1,194 @@
+"""Prices: what is stored is decimal strings in USD, what is computed with is whole pico-dollars a unit.
+
+Rounding happens once, up to a whole nano-dollar, when a charge is made.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pronghorn.kit.money import PICO_PER_NANO, parse_decimal
+from pronghorn.ledger.usage import Usage
+
+PPM = 1_000_000
+_NANO_DIVISOR = PICO_PER_NANO * PPM
+
+
+class TokenPrices(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """USD per million, as decimal strings with at most six decimals. A missing part is priced as its whole."""
+
+    input_usd_per_million: str | None = None
+    output_usd_per_million: str | None = None
+    cache_read_usd_per_million: str | None = None
+    cache_write_5m_usd_per_million: str | None = None
+    cache_write_1h_usd_per_million: str | None = None
+    audio_input_usd_per_million: str | None = None
+    image_input_usd_per_million: str | None = None
+    reasoning_usd_per_million: str | None = None
+    audio_output_usd_per_million: str | None = None
+    image_output_usd_per_million: str | None = None
+    character_usd_per_million: str | None = None
+
+
+class Tier(TokenPrices, kw_only=True):
+    """Prices that hold when a request has more input tokens than this; what it leaves out stays."""
+
+    above_input_tokens: int
+
+
+class PriceDocument(TokenPrices, kw_only=True):
+    """A price as it is stored, sent and shown."""
+
+    per_call_usd: str | None = None
+    per_second_usd: str | None = None
+    per_image_usd: dict[str, str] | str | None = None
+    """One price, or prices by `<quality>/<size>`; `default` for what is not listed."""
+    tiers: list[Tier] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _compile(self)  # a price that cannot be computed with is refused where it comes in
+
+
+class Line(NamedTuple):
+    """One term of a charge: `units` of `component` at `pico` pico-dollars each."""
+
+    component: str
+    units: int
+    pico: int
+
+
+class Charge(NamedTuple):
+    nano: int
+    lines: list[Line]
+
+
+class Price:
+    """A price ready to compute with."""
+
+    __slots__ = ("_per_image", "_tiers", "_units", "document")
+
+    def __init__(self, document: PriceDocument) -> None:
+        self.document = document
+        self._units, self._tiers, self._per_image = _compile(document)
+
+    def charge(self, usage: Usage, factor_ppm: int) -> Charge:
+        """What `usage` costs at this price, times a group's factor in millionths, rounded up once."""
+        units = self._units
+        for above, tier in self._tiers:
+            if usage.input <= above:
+                break
+            units = tier
+        lines = _token_lines(usage, units)
+        if usage.calls and "call" in units:
+            lines.append(Line("call", usage.calls, units["call"]))
+        if usage.seconds and "second" in units:
+            lines.append(Line("second", usage.seconds, units["second"]))
+        if usage.characters and "character" in units:
+            lines.append(Line("character", usage.characters, units["character"]))
+        if usage.images and self._per_image:
+            pico = self._per_image.get(usage.image_kind, self._per_image.get("default", 0))
+            lines.append(Line("image", usage.images, pico))
+        pico_sum = 0
+        for _, count, pico in lines:
+            pico_sum += count * pico
+        return Charge(-(-pico_sum * factor_ppm // _NANO_DIVISOR), lines)
+
+    def output_pico(self) -> int:
+        """The dearest that one output token can be, for upper bounds."""
+        return max(
+            max((units.get(part, 0) for part in _OUTPUT_PARTS), default=0)
+            for units in (self._units, *(tier for _, tier in self._tiers))
+        )
+
+    def input_pico(self) -> int:
+        """The dearest that one input token can be, for upper bounds."""
+        return max(
+            max((units.get(part, 0) for part in _INPUT_PARTS), default=0)
+            for units in (self._units, *(tier for _, tier in self._tiers))
+        )
+
+
+_INPUT_PARTS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "image_input")
+_OUTPUT_PARTS = ("output", "reasoning", "audio_output", "image_output")
+_FALLBACK = dict.fromkeys(_INPUT_PARTS[1:], "input") | dict.fromkeys(_OUTPUT_PARTS[1:], "output")
+
+Units = dict[str, int]
+
+
+def _token_lines(usage: Usage, units: Units) -> list[Line]:
+    lines = []
+    for whole, parts in (("input", _INPUT_PARTS), ("output", _OUTPUT_PARTS)):
+        rest: int = getattr(usage, whole)
+        if not rest or whole not in units:
+            continue
+        for part in parts[1:]:
+            count: int = getattr(usage, part)
+            if count and units[part] != units[whole]:
+                count = min(count, rest)
+                rest -= count
+                lines.append(Line(part, count, units[part]))
+        if rest:
+            lines.append(Line(whole, rest, units[whole]))
+    return lines
+
+
+def _compile(document: PriceDocument) -> tuple[Units, list[tuple[int, Units]], dict[str, int]]:
+    units = _token_units(document)
+    if document.per_call_usd is not None:
+        units["call"] = _pico(document.per_call_usd)
+    if document.per_second_usd is not None:
+        units["second"] = _pico(document.per_second_usd)
+    tiers = sorted((tier.above_input_tokens, units | _token_units(tier)) for tier in document.tiers)
+    listed = document.per_image_usd
+    if isinstance(listed, str):
+        listed = {"default": listed}
+    return (
+        _filled(units),
+        [(above, _filled(t)) for above, t in tiers],
+        {k: _pico(v) for k, v in (listed or {}).items()},
+    )
+
+
+def _token_units(prices: TokenPrices) -> Units:
+    units = {}
+    for field in TokenPrices.__struct_fields__:
+        text = getattr(prices, field)
+        if text is not None:
+            units[field.removesuffix("_usd_per_million")] = _not_negative(
+                parse_decimal(text, decimals=6), text
+            )
+    return units
+
+
+def _filled(units: Units) -> Units:
+    """Every token part gets a price, its whole's when it has none of its own."""
+    for whole, missing in (("input", 0), ("output", 0)):
+        if any(part in units for part, its_whole in _FALLBACK.items() if its_whole == whole):
+            units.setdefault(whole, missing)
+    return units | {p: units[w] for p, w in _FALLBACK.items() if p not in units and w in units}
+
+
+def _pico(text: str) -> int:
+    return _not_negative(parse_decimal(text, decimals=12), text)
+
+
+def _not_negative(value: int, text: str) -> int:
+    if value < 0:
+        raise ValueError(f"the price {text} is negative")
+    return value
+
+
+def parse_factor(text: str) -> int:
+    """A group's price factor such as `0.85` in millionths. Raises `ValueError`."""
+    return _not_negative(parse_decimal(text, decimals=6), text)
+
+
+def explain(lines: list[Any], factor_ppm: int) -> list[dict[str, Any]]:
+    """The lines of a charge as the usage log shows them: units, USD for one, the factor."""
+    return [
+        {"component": component, "units": units, "pico_usd": pico, "factor_ppm": factor_ppm}
+        for component, units, pico in lines
+    ]
+
+
+FREE = Price(PriceDocument())

@@ -1,0 +1,111 @@
+"""One frozen settings object: defaults, then the TOML file, then the environment, then the command line.
+
+The environment is read here and nowhere else: `PRONGHORN_` and the field's name in capitals.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+ENVIRONMENT_PREFIX = "PRONGHORN_"
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class SettingsError(ValueError):
+    """A setting is missing, unknown or of the wrong kind; the message names it and the way out."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every field has a default that suits one machine."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8400
+    """Port to listen on; 0 takes a free one."""
+    data: Path = Path("data")
+    """Folder for the database, the journal and the secret."""
+    database_url: str = ""
+    """`sqlite:///path` or `postgresql://user@host/name`; empty means SQLite inside the data folder."""
+    secret: str = ""
+    """Comma-separated secrets, the first is current; empty means `<data>/secret`, made at first start."""
+    sandbox_url: str = ""
+    """Base URL of the sandbox that test keys reach; `up` fills it in."""
+    public_url: str = ""
+    """Base URL that users see; empty means the address that is listened on."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-For` is believed."""
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 64 * 1024 * 1024
+    """Largest JSON body that is taken."""
+    max_upload_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 512 * 1024 * 1024
+    """Largest multipart body that is streamed through."""
+    max_answer_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 256 * 1024 * 1024
+    """Largest answer of a vendor that is taken whole."""
+    connect_timeout_s: Positive = 10.0
+    """Time to reach a vendor, TLS included."""
+    first_byte_timeout_s: Positive = 600.0
+    """Time to a vendor's first byte when the answer is not streamed."""
+    first_event_timeout_s: Positive = 300.0
+    """Time to a vendor's first byte when the answer is streamed."""
+    idle_timeout_s: Positive = 120.0
+    """Longest silence inside a vendor's answer."""
+    total_timeout_s: Positive = 3600.0
+    """Longest time for one whole answer."""
+    credit_wait_s: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    """How long a request waits for open holds of its account to settle."""
+    journal_sync_ms: Annotated[int, msgspec.Meta(ge=0)] = 50
+    """Group commit of the journal; 0 syncs each record before its answer ends."""
+    low_balance: str = "adjust"
+    """`adjust` lowers the output limit to what the balance buys, `refuse` refuses."""
+    allow_unpriced: bool = False
+    """Serve models without a price for free instead of refusing them."""
+    drain_s: Positive = 30.0
+    """How long open requests may finish after a stop was asked for."""
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The URL with the async driver that SQLAlchemy needs."""
+        url = self.database_url or f"sqlite:///{self.data.resolve() / 'pronghorn.db'}"
+        for plain, driver in (
+            ("sqlite://", "sqlite+aiosqlite://"),
+            ("postgresql://", "postgresql+asyncpg://"),
+        ):
+            if url.startswith(plain):
+                return driver + url.removeprefix(plain)
+        if url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            return url
+        raise SettingsError(f"database_url {url.split('@')[-1]!r} must start with sqlite:// or postgresql://")
+
+
+def load(config: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings. `overrides` are command-line values; None means not given. Raises `SettingsError`."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        try:
+            values |= tomllib.loads(config.read_text("utf-8"))
+        except OSError as error:
+            raise SettingsError(f"cannot read {config}: {error.strerror}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{config} is not valid TOML: {error}") from error
+    values |= _environment()
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{error} (settings are listed in docs/en/settings.md)") from error
+    if settings.low_balance not in ("adjust", "refuse"):
+        raise SettingsError(f"low_balance must be `adjust` or `refuse`, not {settings.low_balance!r}")
+    return settings
+
+
+def _environment() -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in Settings.__struct_fields__:
+        text = os.environ.get(ENVIRONMENT_PREFIX + field.upper())  # noqa: TID251 - the one place that reads it
+        if text is not None:
+            values[field] = text.split(",") if field == "trusted_proxies" else text
+    return values
