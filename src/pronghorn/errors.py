@@ -11,11 +11,15 @@ PronghornError
 │   ├── Conflict                409
 │   ├── TooLarge                413
 │   ├── UnsupportedMediaType    415
+│   ├── UpgradeRequired         426
 │   └── LimitReached            429  `retry_after_s` says when to come back
+├── CallerGone                       the caller hung up; there is nobody to tell
 ├── Unavailable                 503  we cannot serve it now
 │   └── NoChannel               503  the model is known, nothing serves it now
 └── UpstreamError               502  the vendor failed
     ├── UpstreamUnreachable     502  nothing was sent, so another channel may be asked
+    ├── UpstreamDropped         502  the request was sent, no byte of an answer came
+    ├── UpstreamRejected        4xx  the vendor found fault with the request itself: its words are passed on
     ├── UpstreamRefusedUs       502  our credential at the vendor is the problem
     ├── UpstreamTruncated       502  it broke off before its end
     ├── UpstreamLimited         429  the vendor's own rate limit
@@ -110,10 +114,22 @@ class UnsupportedMediaType(BadRequest):
     status, code = 415, "unsupported_content_type"
 
 
+class UpgradeRequired(BadRequest):
+    """This route does not speak WebSocket here; use HTTP."""
+
+    status, code = 426, "upgrade_required"
+
+
 class LimitReached(BadRequest):
     """A rate limit was reached. Wait, then try again."""
 
     status, code, end_reason, retryable = 429, "rate_limit_exceeded", "limited", True
+
+
+class CallerGone(PronghornError):
+    """The caller hung up before the end."""
+
+    status, code, end_reason = 499, "client_gone", "client_gone"
 
 
 class Unavailable(PronghornError):
@@ -136,6 +152,22 @@ class UpstreamError(PronghornError):
 
 class UpstreamUnreachable(UpstreamError):
     """The vendor could not be reached. Nothing was charged; try again."""
+
+
+class UpstreamDropped(UpstreamError):
+    """The vendor closed the connection without an answer. Nothing was charged."""
+
+
+class UpstreamRejected(UpstreamError):
+    """The vendor refused the request. Nothing was charged."""
+
+    status, code, end_reason, retryable = 400, "invalid_request_error", "client_error", False
+
+    def __init__(self, upstream_status: int, body: bytes, content_type: bytes) -> None:
+        super().__init__()
+        self.upstream_status = upstream_status
+        self.body = body
+        self.content_type = content_type
 
 
 class UpstreamRefusedUs(UpstreamError):

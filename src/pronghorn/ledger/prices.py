@@ -65,11 +65,14 @@ class Charge(NamedTuple):
 class Price:
     """A price ready to compute with."""
 
-    __slots__ = ("_per_image", "_tiers", "_units", "document")
+    __slots__ = ("_per_image", "_tiers", "_units", "dearest_input", "dearest_output", "document")
 
     def __init__(self, document: PriceDocument) -> None:
         self.document = document
         self._units, self._tiers, self._per_image = _compile(document)
+        all_units = (self._units, *(tier for _, tier in self._tiers))
+        self.dearest_input = max(units.get(part, 0) for units in all_units for part in _INPUT_PARTS)
+        self.dearest_output = max(units.get(part, 0) for units in all_units for part in _OUTPUT_PARTS)
 
     def charge(self, usage: Usage, factor_ppm: int) -> Charge:
         """What `usage` costs at this price, times a group's factor in millionths, rounded up once."""
@@ -86,26 +89,32 @@ class Price:
         if usage.characters and "character" in units:
             lines.append(Line("character", usage.characters, units["character"]))
         if usage.images and self._per_image:
-            pico = self._per_image.get(usage.image_kind, self._per_image.get("default", 0))
-            lines.append(Line("image", usage.images, pico))
+            lines.append(Line("image", usage.images, self._image_pico(usage.image_kind)))
         pico_sum = 0
         for _, count, pico in lines:
             pico_sum += count * pico
         return Charge(-(-pico_sum * factor_ppm // _NANO_DIVISOR), lines)
 
-    def output_pico(self) -> int:
-        """The dearest that one output token can be, for upper bounds."""
-        return max(
-            max((units.get(part, 0) for part in _OUTPUT_PARTS), default=0)
-            for units in (self._units, *(tier for _, tier in self._tiers))
-        )
+    def bound(self, usage: Usage, factor_ppm: int) -> int:
+        """Nano-dollars that `usage` costs at the very most, whatever parts and tiers its tokens turn out to be."""
+        pico_sum = usage.input * self.dearest_input + usage.output * self.dearest_output
+        if usage.calls or usage.seconds or usage.characters or usage.images:
+            pico_sum += (
+                usage.calls * self._units.get("call", 0)
+                + usage.seconds * self._units.get("second", 0)
+                + usage.characters * self._units.get("character", 0)
+                + usage.images * self._image_pico(usage.image_kind)
+            )
+        return -(-pico_sum * factor_ppm // _NANO_DIVISOR)
 
-    def input_pico(self) -> int:
-        """The dearest that one input token can be, for upper bounds."""
-        return max(
-            max((units.get(part, 0) for part in _INPUT_PARTS), default=0)
-            for units in (self._units, *(tier for _, tier in self._tiers))
-        )
+    @property
+    def is_by_call(self) -> bool:
+        return "call" in self._units
+
+    def _image_pico(self, kind: str) -> int:
+        if kind in self._per_image:
+            return self._per_image[kind]
+        return self._per_image.get("default") or max(self._per_image.values(), default=0)
 
 
 _INPUT_PARTS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "image_input")

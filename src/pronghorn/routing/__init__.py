@@ -1,0 +1,8 @@
+"""Who may call what, and which channel answers: one immutable snapshot of the configuration, swapped on change."""
+
+from pronghorn.routing.grant import Grant, Meter
+from pronghorn.routing.load import Loader
+from pronghorn.routing.plan import plan
+from pronghorn.routing.snapshot import Channel, Model, Snapshot
+
+__all__ = ["Channel", "Grant", "Loader", "Meter", "Model", "Snapshot", "plan"]

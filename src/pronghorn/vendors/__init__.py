@@ -1,0 +1,24 @@
+"""Vendors, one module each: how to ask it and where. Found by walking this folder; no list names them."""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from pronghorn.vendors.base import Bearer, ChatVendor
+
+__all__ = ["Bearer", "ChatVendor", "load"]
+
+
+@cache
+def load() -> dict[str, ChatVendor]:
+    """Every vendor by its name. Raises `RuntimeError` if two have one name."""
+    found: dict[str, ChatVendor] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        vendor = getattr(module, "vendor", None)
+        if vendor is None:
+            continue
+        if vendor.name in found:
+            raise RuntimeError(f"two vendors are called {vendor.name!r}")
+        found[vendor.name] = vendor
+    return found

@@ -1,0 +1,70 @@
+"""Reading request bodies: whole and bounded for JSON, piece by piece for uploads."""
+
+import zlib
+from collections.abc import AsyncIterator
+
+from pronghorn.api.reply import Receive
+from pronghorn.errors import BadRequest, CallerGone, TooLarge, UnsupportedMediaType
+
+
+def check_length(headers: dict[bytes, bytes], limit: int) -> None:
+    """Raises `TooLarge` before a byte of the body is read."""
+    length = headers.get(b"content-length")
+    if length is not None and int(length) > limit:
+        raise _too_large(limit)
+
+
+async def read(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """The whole body, unpacked. Raises `TooLarge`, `CallerGone`, `UnsupportedMediaType`."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise CallerGone
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = b"".join([body, *[part async for part in stream(receive, limit, already=len(body))]])
+    encoding = headers.get(b"content-encoding")
+    return body if encoding is None else _unpack(body, encoding.strip().lower(), limit)
+
+
+async def stream(receive: Receive, limit: int, already: int = 0) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises `TooLarge` as soon as it is, `CallerGone` if it ends too early."""
+    size = already
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        more = message.get("more_body", False)
+        if part:
+            yield part
+
+
+def _unpack(body: bytes, encoding: bytes, limit: int) -> bytes:
+    if encoding in (b"", b"identity"):
+        return body
+    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+        raise UnsupportedMediaType(
+            f"a body with Content-Encoding {encoding.decode('latin-1')[:40]!r} is not understood; "
+            "send it as it is, or as gzip"
+        )
+    unpacker = zlib.decompressobj(wbits=47 if encoding != b"deflate" else 15)
+    try:
+        plain = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadRequest("the compressed body is damaged") from error
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not unpacker.eof:
+        raise BadRequest("the compressed body ends too early")
+    return plain
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"the body is larger than the {limit / 1024 / 1024:g} MiB that this gateway takes; "
+        "send large pictures and files by URL, or ask the operator to raise the limit"
+    )

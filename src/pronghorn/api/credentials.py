@@ -1,0 +1,122 @@
+"""Finding the caller's key: wherever a client of any dialect may put it, the path alone decides the dialect."""
+
+import ipaddress
+import urllib.parse
+from collections.abc import Sequence
+
+from pronghorn.accounts import keys
+from pronghorn.accounts.secrets import Secrets
+from pronghorn.api.reply import Scope
+from pronghorn.errors import Unauthenticated
+from pronghorn.relay.incoming import Headers
+from pronghorn.routing import Grant, Snapshot
+
+MAX_CREDENTIAL = 256
+_HEADERS = frozenset(
+    (
+        b"authorization",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"api-key",
+        b"x-key",
+        b"xi-api-key",
+        b"mj-api-secret",
+        b"sec-websocket-protocol",
+    )
+)
+_SCHEMES = (b"bearer ", b"token ", b"key ")
+_SUBPROTOCOL = b"openai-insecure-api-key."
+
+
+class Doorkeeper:
+    """Knows the keyed hashes of all keys; a wrong key costs the same work as a right one."""
+
+    def __init__(self, secrets: Secrets, trusted_proxies: Sequence[str]) -> None:
+        self._hash_keys = [secrets.hash_key, *secrets.old_hash_keys]
+        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in trusted_proxies]
+
+    def admit(self, snapshot: Snapshot, scope: Scope, now_s: float) -> tuple[Grant, str]:
+        """The grant of the caller's key, and the caller's address. Raises `Unauthenticated` or `AccessDenied`."""
+        found: Grant | None = None
+        secret_found = ""
+        is_given = False
+        for text in _candidates(scope["headers"], scope["query_string"]):
+            is_given = True
+            if text == secret_found or not keys.is_well_formed(text):
+                continue
+            grant = self._grant(snapshot, text)
+            if grant is not None and found is not None and grant is not found:
+                raise Unauthenticated("two different API keys were sent; send one")
+            if grant is not None:
+                found, secret_found = grant, text
+        if found is None:
+            raise Unauthenticated(_WRONG if is_given else "")
+        client = scope.get("client")
+        client_ip = client[0] if client else ""
+        if self._proxies:
+            client_ip = self._behind_proxies(scope, client_ip)
+        if found.expires_s is not None or found.networks is not None:
+            found.check_caller(now_s, client_ip)
+        return found, client_ip
+
+    def _grant(self, snapshot: Snapshot, secret: str) -> Grant | None:
+        for hash_key in self._hash_keys:
+            grant = snapshot.grants.get(keys.keyed_hash(hash_key, secret))
+            if grant is not None:
+                return grant
+        return None
+
+    def _behind_proxies(self, scope: Scope, client_ip: str) -> str:
+        """The last address in `X-Forwarded-For` that none of our own proxies has."""
+        if not self._is_proxy(client_ip):
+            return client_ip
+        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        for hop in reversed(forwarded.decode("latin-1").split(",")):
+            if hop.strip() and not self._is_proxy(hop.strip()):
+                return hop.strip()
+        return client_ip
+
+    def _is_proxy(self, text: str) -> bool:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        return any(address in proxy for proxy in self._proxies)
+
+
+_WRONG = (
+    "this API key is not valid here: it is mistyped, revoked, or of another gateway. "
+    "Keys look like sk-live... or sk-test... and have 51 characters"
+)
+
+
+def _candidates(headers: Headers, query: bytes) -> list[str]:
+    """Everything that could be a key, without its scheme and the blanks around it."""
+    found = []
+    for name, value in headers:
+        if name in _HEADERS:
+            if name == b"sec-websocket-protocol":
+                value = _from_subprotocol(value)
+            if value:
+                found.append(_bare(value))
+    if b"key=" in query:
+        given = urllib.parse.parse_qs(query.decode("latin-1"), max_num_fields=100)
+        found += [text.strip() for text in given.get("key", ())]
+    return found
+
+
+def _bare(value: bytes) -> str:
+    value = value.strip()
+    lowered = value[:8].lower()
+    for scheme in _SCHEMES:
+        if lowered.startswith(scheme):
+            value = value[len(scheme) :].strip()
+            break
+    return value[:MAX_CREDENTIAL].decode("latin-1")
+
+
+def _from_subprotocol(value: bytes) -> bytes:
+    for part in value.split(b","):
+        if part.strip().startswith(_SUBPROTOCOL):
+            return part.strip().removeprefix(_SUBPROTOCOL)
+    return b""

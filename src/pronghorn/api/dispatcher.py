@@ -1,0 +1,221 @@
+"""The dispatcher: one look at the path decides which door a request goes to, before any framework sees it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from pronghorn.api import billing, body, front, models, openai_errors
+from pronghorn.api.credentials import Doorkeeper
+from pronghorn.api.paths import normalise
+from pronghorn.api.reply import Receive, Reply, Scope, Send
+from pronghorn.errors import (
+    CallerGone,
+    MethodNotAllowed,
+    NotFound,
+    PronghornError,
+    UnsupportedMediaType,
+    UpgradeRequired,
+)
+from pronghorn.kit.clock import Clock
+from pronghorn.kit.ids import request_id
+from pronghorn.ledger.credit import Credit
+from pronghorn.observability import Metrics
+from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay
+from pronghorn.relay.endpoints import MULTIPART
+from pronghorn.routing import Loader
+from pronghorn.settings import Settings
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Readiness = Callable[[], Awaitable[dict[str, Any]]]
+
+ALLOWED_METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    """The ASGI application. `manage` gets everything under `/manage`."""
+
+    def __init__(
+        self,
+        *,
+        relay: Relay,
+        loader: Loader,
+        credit: Credit,
+        doorkeeper: Doorkeeper,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        manage: Asgi,
+        readiness: Readiness,
+    ) -> None:
+        self._relay = relay
+        self._loader = loader
+        self._credit = credit
+        self._doorkeeper = doorkeeper
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._manage = manage
+        self._readiness = readiness
+        # Each endpoint by the path that most clients use, so that one look-up is enough for them.
+        self._endpoints = {f"{prefix}/{path}": e for path, e in ENDPOINTS.items() for prefix in ("/v1", "")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is None and scope["path"].startswith("/manage/"):
+            await self._manage(scope, receive, send)
+            return
+        reply = Reply(scope, send, request_id())
+        try:
+            if scope["method"] == "OPTIONS":
+                await _preflight(scope, reply)
+            elif endpoint is not None:
+                await self._to_relay(scope, receive, reply, endpoint, None)
+            else:
+                await self._elsewhere(scope, receive, reply)
+        except CallerGone:
+            reply.forget()
+        except PronghornError as error:
+            await _answer_error(reply, error)
+        except Exception as error:
+            log.error("request.failed", request_id=reply.request_id, exc_info=error)
+            await _answer_error(reply, PronghornError("the gateway failed on this request; report its id"))
+
+    async def _to_relay(
+        self, scope: Scope, receive: Receive, reply: Reply, endpoint: Endpoint, model: str | None
+    ) -> None:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(f"/v1/{endpoint.path} takes POST, not {scope['method']}")
+        now_s = self._clock.now()
+        grant, client_ip = self._doorkeeper.admit(self._loader.snapshot, scope, now_s)
+        headers: dict[bytes, bytes] = scope.get("pronghorn.headers") or dict(scope["headers"])
+        content_type = headers.get(b"content-type", b"")
+        upload, content = None, b""
+        if content_type[:19].lower() == MULTIPART:
+            if MULTIPART not in endpoint.bodies:
+                raise UnsupportedMediaType(
+                    f"/v1/{endpoint.path} takes application/json, not multipart/form-data"
+                )
+            if b"content-encoding" in headers:
+                raise UnsupportedMediaType("a multipart body cannot be compressed; send it as it is")
+            body.check_length(headers, self._settings.max_upload_bytes)
+            upload = body.stream(receive, self._settings.max_upload_bytes)
+        else:
+            body.check_length(headers, self._settings.max_body_bytes)
+            if endpoint.bodies == (MULTIPART,):
+                raise UnsupportedMediaType(f"/v1/{endpoint.path} takes multipart/form-data with a file")
+            content = await body.read(receive, headers, self._settings.max_body_bytes)
+        incoming = Incoming(reply.request_id, headers, content, upload, client_ip, now_s, model)
+        await self._relay.serve(incoming, grant, endpoint, reply)
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        if any(name == b"upgrade" and value.lower() == b"websocket" for name, value in scope["headers"]):
+            raise UpgradeRequired
+        target = normalise(scope["path"])
+        path = target.path
+        endpoint = self._endpoints.get(path)
+        if endpoint is not None:
+            await self._to_relay(scope, receive, reply, endpoint, target.model)
+            return
+        page = _PAGES.get(path)
+        if page is not None:
+            _only_get(scope)
+            await page(self, scope, reply)
+            return
+        under_v1 = path if path.startswith(("/v1/", "/api/")) else f"/v1{path}"
+        if under_v1 == "/v1/models" or under_v1.startswith("/v1/models/"):
+            _only_get(scope)
+            grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
+            name = under_v1.removeprefix("/v1/models").lstrip("/") or None
+            await models.serve(scope, reply, self._loader.snapshot, grant, name)
+        elif under_v1 in billing.QUERIES:
+            _only_get(scope)
+            grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
+            await billing.serve(billing.QUERIES[under_v1], self._credit, grant, reply)
+        else:
+            raise _nothing_here(scope["method"], path)
+
+    # Pages for people and for what watches us
+
+    async def _front(self, scope: Scope, reply: Reply) -> None:
+        html = front.page(self._settings.public_url or _base_url(scope))
+        await reply.whole(200, [(b"content-type", b"text/html; charset=utf-8")], html)
+
+    async def _healthz(self, scope: Scope, reply: Reply) -> None:
+        await reply.whole(200, [openai_errors.JSON_HEADER], b'{"status":"ok"}')
+
+    async def _readyz(self, scope: Scope, reply: Reply) -> None:
+        state = await self._readiness()
+        status = 200 if state["ready"] else 503
+        await reply.whole(status, [openai_errors.JSON_HEADER], msgspec.json.encode(state))
+
+    async def _metrics_page(self, scope: Scope, reply: Reply) -> None:
+        kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+        await reply.whole(200, [kind], self._metrics.render())
+
+    async def _hello(self, scope: Scope, reply: Reply) -> None:
+        await reply.whole(204, [], b"")
+
+
+_PAGES: dict[str, Callable[[Dispatcher, Scope, Reply], Awaitable[None]]] = {
+    "/": Dispatcher._front,
+    "/healthz": Dispatcher._healthz,
+    "/readyz": Dispatcher._readyz,
+    "/metrics": Dispatcher._metrics_page,
+    "/v1": Dispatcher._hello,
+    "/v1beta": Dispatcher._hello,
+    "/api/hello": Dispatcher._hello,
+}
+
+
+def _base_url(scope: Scope) -> str:
+    """From the caller's Host on loopback, where nobody else can have chosen it; else what is listened on."""
+    server = scope.get("server") or ("127.0.0.1", 8400)
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    is_loopback = host.partition(":")[0] in ("127.0.0.1", "localhost")
+    return f"http://{host}" if is_loopback else f"http://{server[0]}:{server[1]}"
+
+
+def _only_get(scope: Scope) -> None:
+    if scope["method"] not in ("GET", "HEAD"):
+        raise MethodNotAllowed(f"{scope['path']} takes GET, not {scope['method']}")
+
+
+def _nothing_here(method: str, path: str) -> NotFound:
+    message = f"Invalid URL ({method} {path[:200]})"
+    if path.count("/chat/completions") > 1 or path.endswith(
+        ("/chat/completions/models", "/completions/embeddings")
+    ):
+        message += ": the base URL must end in /v1, the client adds the rest"
+    else:
+        message += ": there is no such route; the base URL of OpenAI clients ends in /v1"
+    return NotFound(message)
+
+
+async def _preflight(scope: Scope, reply: Reply) -> None:
+    asked = b""
+    private = b""
+    for name, value in scope["headers"]:
+        if name == b"access-control-request-headers":
+            asked = value
+        elif name == b"access-control-request-private-network":
+            private = value
+    headers = [
+        (b"access-control-allow-methods", ALLOWED_METHODS),
+        (b"access-control-allow-headers", asked or b"authorization, content-type"),
+        (b"access-control-max-age", b"86400"),
+        (b"vary", b"access-control-request-headers"),
+    ]
+    if private == b"true":
+        headers.append((b"access-control-allow-private-network", b"true"))
+    await reply.whole(204, headers, b"")
+
+
+async def _answer_error(reply: Reply, error: PronghornError) -> None:
+    if reply.is_started:
+        reply.break_off()
+    else:
+        await reply.whole(*openai_errors.render(error, reply.request_id))

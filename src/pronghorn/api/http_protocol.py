@@ -1,0 +1,776 @@
+"""One HTTP/1.1 connection: uvicorn's protocol with limits on size and time, strict framing and a cheap way out.
+
+Everything here runs for each request, so the rule is: no timer, task or lock per request; what can only
+happen to a slow or hostile client is looked at once per sweep, or after a read that left a request unfinished.
+A refused request ends its connection: nothing that came after it is ever parsed.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import httptools
+from uvicorn._types import ASGI3Application, ASGIReceiveEvent
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from pronghorn.api.smuggling import METHODS, Headers, Refusal, check_head, malformed, size_of, unquote_path
+from pronghorn.kit.ids import request_id
+
+# What the next byte from the client belongs to. The order matters: true means "in the middle of something".
+_BETWEEN, _HEAD_BEGUN, _HEAD, _BODY, _UPGRADE, _REFUSED = range(6)
+
+_JOIN_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """How much, and for how long, a client may ask of a connection before its request is in."""
+
+    header_bytes: int = 64 * 1024
+    """Request line and headers together."""
+    header_count: int = 128
+    url_bytes: int = 16 * 1024
+    header_timeout_s: float = 10.0
+    """From the first byte of a request (for the first request: from the connection) to the end of its headers."""
+    body_idle_timeout_s: float = 30.0
+    """Without a byte of the body, while the application waits for it."""
+    body_bytes_per_s: float = 500.0
+    """Least rate of a body over a stretch of `body_idle_timeout_s`, so that dripping does not help."""
+    body_framing_bytes: int = 16 * 1024
+    """Chunk sizes, extensions and trailers that a body may have, plus eight bytes for each byte of data."""
+    keep_alive_s: float = 75.0
+    write_stall_s: float = 60.0
+    """Without the client taking a byte of what waits to be sent."""
+    pipelined: int = 16
+    """Requests that wait behind the one being answered."""
+    linger_s: float = 3.0
+    """For which the rest of a request is read and thrown away after its answer, so that the answer gets through."""
+    linger_bytes: int = 1024 * 1024
+    sweep_s: float = 1.0
+    """How often timeouts are looked at: each may come so much later."""
+
+
+def protocol_class(
+    limits: HttpLimits | None = None, monotonic: Callable[[], float] = time.monotonic
+) -> type["HttpConnection"]:
+    """A class for `uvicorn.Config(http=...)`. Its connections share one sweep, so give each event loop its own."""
+    limits = limits or HttpLimits()
+    members = {"limits": limits, "sweeper": Sweeper(limits.sweep_s, monotonic)}
+    return type("LimitedHttpConnection", (HttpConnection,), members)
+
+
+class Sweeper:
+    """One timer for all connections; it runs only while there are any."""
+
+    def __init__(self, every_s: float, monotonic: Callable[[], float]) -> None:
+        self._every_s = every_s
+        self.now = monotonic
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.connections: set[HttpConnection] = set()
+
+    def add(self, connection: "HttpConnection") -> None:
+        if self._loop is not connection.loop:
+            self._loop, self._timer = connection.loop, None
+            self.connections.clear()
+        self.connections.add(connection)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._every_s, self._tick)
+
+    def discard(self, connection: "HttpConnection") -> None:
+        self.connections.discard(connection)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self.connections and self._loop is not None:
+            self._timer = self._loop.call_later(self._every_s, self._tick)
+            self.sweep()
+
+    def sweep(self) -> None:
+        now = self.now()
+        for connection in tuple(self.connections):
+            connection.check_timeouts(now)
+
+
+class BodyPace:
+    """Tells whether a body still comes fast enough; asked at each sweep while the application waits for it."""
+
+    def __init__(self, limits: HttpLimits, now: float, received: int) -> None:
+        self._limits = limits
+        self._seen, self._seen_at = received, now
+        self._stretch_from, self._stretch_at = received, now
+
+    def is_too_slow(self, now: float, received: int) -> bool:
+        limit_s = self._limits.body_idle_timeout_s
+        if received != self._seen:
+            self._seen, self._seen_at = received, now
+        elif now - self._seen_at > limit_s:
+            return True
+        elapsed = now - self._stretch_at
+        if elapsed > limit_s:
+            if received - self._stretch_from < self._limits.body_bytes_per_s * elapsed:
+                return True
+            self._stretch_from, self._stretch_at = received, now
+        return False
+
+
+class Exchange(RequestResponseCycle):
+    """One request and its response, without the event, the body copies and the callbacks of uvicorn's own."""
+
+    # What is the same for every new exchange costs nothing as a class attribute.
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding = None
+    expected_content_length = 0
+    task: asyncio.Task[None] | None = None
+    received = 0
+    """Bytes of the body that came from the client."""
+    taken = 0
+    """Bytes of the body that the application has received."""
+    raw = 0
+    """Bytes read for this body, framing included, after the read that had the head in it."""
+    drained = 0
+    """Bytes thrown away because the response was complete before the request."""
+    pace: BodyPace | None = None
+    _has_news = False
+    _waiters: list[asyncio.Future[None]] | None = None
+
+    def __init__(
+        self, connection: "HttpConnection", scope: Any, keep_alive: bool, expects_continue: bool
+    ) -> None:
+        # uvicorn's own __init__ is not called: it makes an event and a buffer that few requests need.
+        self.connection = connection
+        self.scope = scope
+        self.transport = connection.transport
+        self.flow = connection.flow
+        self.logger = connection.logger
+        self.access_logger = connection.access_logger
+        self.access_log = connection.access_log
+        self.default_headers = connection.server_state.default_headers
+        # A final answer in place of "100 Continue" leaves open whether the body will come, so it ends the
+        # connection; `_expect_no_more` puts keep-alive back.
+        self.keep_alive = keep_alive and not expects_continue
+        self.keep_alive_after_continue = keep_alive
+        self.waiting_for_100_continue = expects_continue
+        self._chunks: list[bytes] = []
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        try:
+            if self.disconnected:
+                return  # refused or gone before its turn came
+            await app(self.scope, self.receive, self.send)
+            if not self.response_complete and not self.disconnected:
+                raise RuntimeError("the application returned without a complete response")
+        except BaseException as error:
+            self.logger.error("http.application_failed", exc_info=error)
+            self._fail()
+        finally:
+            if self.task is not None:
+                self.connection.tasks.discard(self.task)
+                self.task = None
+
+    async def receive(self) -> ASGIReceiveEvent:
+        if not self.disconnected and not self.response_complete:
+            if self.waiting_for_100_continue:
+                self._say_continue()
+            if self.flow.read_paused:
+                self.connection.resume_reading()
+            if not self._has_news:
+                await self._news()
+        self._has_news = False
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self._take_body(), "more_body": self.more_body}
+
+    @property
+    def message_event(self) -> "Exchange":  # type: ignore[override]
+        """What uvicorn sets when the response is complete."""
+        return self
+
+    def set(self) -> None:
+        """Wake the application if it waits in `receive`."""
+        self._has_news = True
+        if self._waiters is not None:
+            self._wake()
+
+    def on_response(self) -> None:
+        self.connection.on_response_complete()
+
+    def add_body(self, body: bytes) -> None:
+        self._chunks.append(body)
+        self.received += len(body)
+        self.set()
+
+    def end_body(self) -> None:
+        self.more_body = False
+        if self.waiting_for_100_continue:
+            self._expect_no_more()
+        self.set()
+
+    def is_waiting(self) -> bool:
+        """The application waits in `receive`."""
+        return self._waiters is not None and not all(waiter.done() for waiter in self._waiters)
+
+    def _fail(self) -> None:
+        if self.disconnected or self.response_complete:
+            return
+        if self.response_started:
+            self.transport.close()
+            return
+        self.keep_alive = False
+        message = "The gateway failed on this request. Report the request id to its operator."
+        self.connection.respond(500, *_error(Refusal(500, "internal_error", message), "server_error"))
+
+    def _say_continue(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._expect_no_more()
+
+    def _expect_no_more(self) -> None:
+        self.waiting_for_100_continue = False
+        self.keep_alive = self.keep_alive_after_continue and not self.connection.is_stopping
+
+    async def _news(self) -> None:
+        waiter = self.connection.loop.create_future()
+        if self._waiters is None:
+            self._waiters = [waiter]
+        else:
+            self._waiters.append(waiter)
+        await waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _take_body(self) -> bytes:
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []
+        self.taken = self.received
+        return body
+
+
+class HttpConnection(HttpToolsProtocol):
+    """What the application finds as `scope["pronghorn.connection"]`; make the class with `protocol_class`."""
+
+    limits: ClassVar[HttpLimits]
+    sweeper: ClassVar[Sweeper]
+
+    cycle: Exchange
+    is_stopping = False
+    _on_disconnect: Callable[[], None] | None = None
+    _is_gone = False
+    """The client left, or was sent away, before its response was complete."""
+    _reading = _BETWEEN
+    _active: Exchange | None = None
+    """The exchange that the application is busy with; `cycle` is the last one whose head was read."""
+    _refusal: bytes | None = None
+    """The last answer of this connection, when others have to go out before it."""
+    _known_host: bytes | None = None
+    _read_bytes = 0
+    """Size of the read that is being parsed."""
+    _head_bytes = 0
+    """Size of all reads that the head being parsed has a part in."""
+    _foreign_bytes = 0
+    """How much of `_head_bytes` may belong to requests before it; not 0 if this read has ended a request."""
+    _since = 0.0
+    """When the client began to owe us what we wait for: a head, the next request, the end of a body."""
+    _thrown_away = 0
+    _unsent = 0
+    _unsent_since = 0.0
+
+    # --- the transport's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._since = self.sweeper.now()
+        self.sweeper.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.sweeper.discard(self)
+        self._reading = _REFUSED
+        self.pipeline.clear()
+        hook = self._hang_up()
+        super().connection_lost(exc)
+        # The scope of the last exchange leads back here: let go, so that nothing waits for the garbage collector.
+        self.cycle = None  # type: ignore[assignment]
+        if hook is not None:
+            hook()
+
+    def data_received(self, data: bytes) -> None:
+        before = self._reading
+        self._read_bytes = size = len(data)
+        if before == _HEAD:
+            self._head_bytes += size
+        elif before == _REFUSED:
+            self._throw_away(size)
+            return
+        else:
+            self._foreign_bytes = 0
+        self._feed(data)
+        if self._reading:
+            self._check_unfinished(before, size)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._active is None:
+            self._go_on()
+
+    def shutdown(self) -> None:
+        self.is_stopping = True
+        super().shutdown()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(self._reason(error))
+
+    def _reason(self, error: httptools.HttpParserError) -> Refusal:
+        cause = error.__context__
+        if isinstance(cause, Refusal):
+            return cause
+        if cause is not None:
+            self.logger.error("http.parser_callback_failed", exc_info=cause)
+        return malformed(str(error) or "the parser gave up")
+
+    # --- the parser's side
+
+    def on_message_begin(self) -> None:
+        self._reading = _HEAD_BEGUN
+        self._head_bytes = self._read_bytes
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        parser, url, headers, limits = self.parser, self.url, self.headers, self.limits
+        self.headers = []  # trailers go here, and not into the scope of a request that is already being served
+        if (
+            self._head_bytes > limits.header_bytes
+            or len(headers) > limits.header_count
+            or len(url) > limits.url_bytes
+        ):
+            self._check_sizes(url, headers)
+        fields = dict(headers)
+        method = METHODS.get(parser.get_method(), "")
+        version = parser.get_http_version()
+        self._known_host = check_head(method, url, version, headers, fields, self._known_host)
+        if parser.should_upgrade():
+            self._prepare_upgrade(method, version, headers, fields)
+            return
+        raw_path, _, query = url.partition(b"?")
+        path = raw_path.decode("ascii")
+        if "%" in path:
+            path = unquote_path(path)
+        if self.root_path:
+            path = self.root_path + path
+            raw_path = self.root_path.encode("ascii") + raw_path
+        scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": method,
+            "root_path": self.root_path,
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": headers,
+            "state": self.app_state.copy(),
+            "pronghorn.headers": fields,
+            "pronghorn.connection": self,
+        }
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        expects = b"expect" in fields and _expects_continue(version, fields[b"expect"])
+        self._begin(Exchange(self, scope, keep_alive, expects))
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.add_body(body)
+        if cycle.received - cycle.taken > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._reading != _BODY:
+            return
+        self._reading = _BETWEEN
+        self._foreign_bytes = self._read_bytes
+        self.cycle.end_body()
+
+    def _check_sizes(self, url: bytes, headers: Headers) -> None:
+        limits = self.limits
+        if len(url) > limits.url_bytes:
+            raise _url_too_long(limits)
+        if len(headers) > limits.header_count or size_of(url, headers) > limits.header_bytes:
+            raise _headers_too_large(limits)
+
+    def _begin(self, exchange: Exchange) -> None:
+        app = self.app
+        limit = self.limit_concurrency
+        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+            app = service_unavailable
+        if self._active is None and not self.pipeline:
+            self._start_asgi_task(exchange, app)
+        elif len(self.pipeline) < self.limits.pipelined:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, app))
+        else:
+            message = "Too many pipelined requests; wait for answers before sending more."
+            raise Refusal(400, "too_many_pipelined", message)
+        self.cycle = exchange
+        self._reading = _BODY
+
+    # --- the application's side
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        assert isinstance(cycle, Exchange)
+        self._active = cycle
+        cycle.task = task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None:
+        """Answer the present request in one write, in place of two ASGI events.
+
+        `head` is header lines, each with its CRLF, among them the right content-length and never `connection`.
+        A client that has gone is not an error. A second answer to one request raises `RuntimeError`.
+        """
+        cycle = self._active
+        if cycle is None or cycle.response_started:
+            if self._reading == _REFUSED and cycle is None:
+                return
+            raise RuntimeError("this request has been answered already")
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        if self.server_state.default_headers:
+            head = _lines(self.server_state.default_headers) + head
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        if cycle.scope["method"] == "HEAD":
+            body = b""
+        if len(body) < _JOIN_LIMIT:
+            self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+        else:
+            self.transport.writelines((b"".join((STATUS_LINE[status], head, end)), body))
+        if not cycle.keep_alive:
+            self._close()
+        cycle.set()
+        self.on_response_complete()
+
+    @property
+    def on_disconnect(self) -> Callable[[], None] | None:
+        """Called once if the client goes away before the response is complete, even if it has gone already.
+
+        Forgotten when the response is complete.
+        """
+        return self._on_disconnect
+
+    @on_disconnect.setter
+    def on_disconnect(self, hook: Callable[[], None] | None) -> None:
+        if hook is not None and self._is_gone:
+            self.loop.call_soon(hook)
+        else:
+            self._on_disconnect = hook
+
+    def break_off(self) -> None:
+        """End the present response where it is and close, so that the client sees it cut; no call of the hook."""
+        if self._active is not None:
+            self._hang_up()
+            self.pipeline.clear()
+            self._reading = _REFUSED
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self._active = self._on_disconnect = None
+        self._since = self.sweeper.now()
+        if self.flow.read_paused or self.flow.write_paused or self._refusal is not None:
+            self._go_on()
+
+    def resume_reading(self) -> None:
+        """Let more of the body come; not while requests wait in line, they would only pile up."""
+        if not self.pipeline and self._refusal is None:
+            self.flow.resume_reading()
+
+    def _go_on(self) -> None:
+        """After a response: the next request in line, the answer that ends the connection, or reading."""
+        if self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            # The client does not take its answers, so it gets no more of them made.
+            self.flow.pause_reading()
+        elif self.pipeline:
+            # Not at once: a second answer to the last request must not become the first answer to this one.
+            self.loop.call_soon(self._start_next)
+        elif self._refusal is not None:
+            self._send_last(self._refusal)
+        else:
+            self.flow.resume_reading()
+
+    def _start_next(self) -> None:
+        if self._active is None and self.pipeline and not self.transport.is_closing():
+            exchange, app = self.pipeline.pop()
+            self._start_asgi_task(exchange, app)
+
+    def _hang_up(self) -> Callable[[], None] | None:
+        """Tell the application that its client is gone; returns what else to call, at the end of everything."""
+        exchange, hook = self._active, self._on_disconnect
+        self._active = self._on_disconnect = None
+        if exchange is None:
+            return None
+        self._is_gone = True
+        exchange.disconnected = True
+        exchange.set()
+        return hook
+
+    # --- refusing
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer with an error, after the answers that are still owed, and read no further."""
+        reading, self._reading = self._reading, _REFUSED
+        if self.transport.is_closing():
+            return
+        head, body = _error(refusal)
+        answer = b"".join((STATUS_LINE[refusal.status], head, b"connection: close\r\n\r\n", body))
+        if reading != _BODY:
+            self._send_in_turn(answer)
+        elif self.pipeline:
+            self.pipeline.popleft()
+            self._send_in_turn(answer)
+        elif self.cycle.response_started:
+            # No room for an error, but the answer is cut off, so that nobody takes it for whole.
+            self._hang_up_and_call()
+            self._close()
+        else:
+            self._hang_up_and_call()
+            self._send_last(answer)
+
+    def _hang_up_and_call(self) -> None:
+        hook = self._hang_up()
+        if hook is not None:
+            self.loop.call_soon(hook)
+
+    def _send_in_turn(self, answer: bytes) -> None:
+        if self._active is not None or self.pipeline:
+            self._refusal = answer
+            self.flow.pause_reading()
+        else:
+            self._send_last(answer)
+
+    def _send_last(self, answer: bytes) -> None:
+        self._refusal = None
+        self.transport.write(answer)
+        self._close()
+
+    def _close(self) -> None:
+        """Close, but hear the client out for a moment if it is in the middle of a request.
+
+        Bytes that nobody reads make the kernel reset the connection, and the answer is lost on its way.
+        """
+        self.pipeline.clear()
+        if self._reading in (_BETWEEN, _HEAD_BEGUN, _HEAD) or not self.transport.can_write_eof():
+            self.transport.close()
+        if self.transport.is_closing():
+            return
+        self._reading = _REFUSED
+        self._since = self.sweeper.now()
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _throw_away(self, size: int) -> None:
+        self._thrown_away += size
+        if self._thrown_away > self.limits.linger_bytes:
+            self.transport.close()
+
+    # --- after a read that ended in the middle of a request
+
+    def _check_unfinished(self, before: int, size: int) -> None:
+        reading = self._reading
+        if reading == _BODY:
+            if before == _BODY and not self._foreign_bytes:
+                self._check_framing(self.cycle, size)
+        elif reading in (_HEAD_BEGUN, _HEAD):
+            if reading == _HEAD_BEGUN:
+                self._reading = _HEAD
+                if self.cycle is not None:
+                    self._since = self.sweeper.now()
+            self._check_unfinished_head()
+
+    def _check_framing(self, cycle: Exchange, size: int) -> None:
+        limits = self.limits
+        if cycle.response_complete:
+            cycle.drained += size
+            if cycle.drained > limits.linger_bytes:
+                self.transport.close()
+            return
+        cycle.raw += size
+        if cycle.raw > limits.body_framing_bytes + 9 * cycle.received:
+            self._refuse(malformed("more chunk extensions or trailers than data in the body"))
+
+    def _check_unfinished_head(self) -> None:
+        limits = self.limits
+        if len(self.url) > limits.url_bytes:
+            self._refuse(_url_too_long(limits))
+        elif self._head_bytes > limits.header_bytes and (
+            self._head_bytes - self._foreign_bytes > limits.header_bytes
+            or size_of(self.url, self.headers) > limits.header_bytes
+        ):
+            self._refuse(_headers_too_large(limits))
+
+    # --- upgrades
+
+    def _prepare_upgrade(
+        self, method: str, version: str, headers: Headers, fields: dict[bytes, bytes]
+    ) -> None:
+        self._reading = _UPGRADE
+        self.scope = {"method": method, "headers": headers, "http_version": version}  # type: ignore[typeddict-item]
+        if not self._is_websocket(fields):
+            return
+        if self._active is not None or self.pipeline:
+            raise malformed("a WebSocket upgrade behind a request that is not answered yet")
+        if b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0":
+            raise malformed("a WebSocket upgrade with a body")
+
+    def _is_websocket(self, fields: dict[bytes, bytes]) -> bool:
+        return self.ws_protocol_class is not None and fields.get(b"upgrade", b"").lower() == b"websocket"
+
+    def _upgrade(self, rest: bytes) -> None:
+        if self._is_websocket(dict(self.scope["headers"])):
+            self._become_websocket(rest)
+        else:
+            self._ignore_upgrade(rest)
+
+    def _become_websocket(self, rest: bytes) -> None:
+        self.sweeper.discard(self)
+        self.handle_websocket_upgrade()
+        self.parser = self.cycle = None  # type: ignore[assignment]
+        if rest:
+            protocol = self.transport.get_protocol()
+            assert isinstance(protocol, asyncio.Protocol)
+            protocol.data_received(rest)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read the request once more without its `Upgrade`: llhttp takes what follows it for another protocol.
+
+        Left alone, the body of such a request would be dropped, or parsed as the next request.
+        """
+        head = [
+            self.scope["method"].encode(),
+            b" ",
+            self.url,
+            b" HTTP/",
+            self.scope["http_version"].encode(),
+            b"\r\n",
+        ]
+        for name, value in self.scope["headers"]:
+            if name != b"upgrade":
+                head += (name, b": ", value, b"\r\n")
+        head += (b"\r\n", rest)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._reading = _BETWEEN
+        self._feed(b"".join(head))
+
+    # --- timeouts
+
+    def check_timeouts(self, now: float) -> None:
+        if self._is_write_stalled(now):
+            self.transport.abort()
+        elif self.flow.read_paused:
+            self._since = now
+        elif not self.transport.is_closing():
+            self._check_reading(now, now - self._since)
+
+    def _is_write_stalled(self, now: float) -> bool:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent != self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+            return False
+        return now - self._unsent_since > self.limits.write_stall_s
+
+    def _check_reading(self, now: float, waited: float) -> None:
+        limits, reading = self.limits, self._reading
+        is_busy = self._active is not None or bool(self.pipeline)
+        if reading == _BODY:
+            self._check_body(now, waited)
+        elif reading == _BETWEEN:
+            limit = limits.header_timeout_s if self.cycle is None else limits.keep_alive_s
+            if not is_busy and waited > limit:
+                self.transport.close()
+        elif reading == _REFUSED:
+            if not is_busy and waited > limits.linger_s:
+                self.transport.abort()
+        elif waited > limits.header_timeout_s:
+            self._refuse(_too_slow("headers", limits.header_timeout_s))
+
+    def _check_body(self, now: float, waited: float) -> None:
+        cycle, limits = self.cycle, self.limits
+        if cycle.response_complete:
+            if waited > limits.linger_s:
+                self.transport.close()
+        elif not cycle.is_waiting():
+            cycle.pace = None
+        elif cycle.pace is None:
+            cycle.pace = BodyPace(limits, now, cycle.received)
+        elif cycle.pace.is_too_slow(now, cycle.received):
+            self._refuse(_too_slow("body", limits.body_idle_timeout_s))
+
+
+def _expects_continue(version: str, value: bytes) -> bool:
+    if value.lower() != b"100-continue":
+        raise Refusal(
+            417, "expectation_failed", "The only Expect header known here is 100-continue; leave it out."
+        )
+    return version == "1.1"
+
+
+def _url_too_long(limits: HttpLimits) -> Refusal:
+    message = f"The URL is longer than {limits.url_bytes} bytes; send long values in the body of a POST."
+    return Refusal(414, "url_too_long", message)
+
+
+def _headers_too_large(limits: HttpLimits) -> Refusal:
+    message = (
+        f"The headers are more than {limits.header_count} or larger than {limits.header_bytes} bytes; "
+        "send fewer or shorter ones (cookies are often the reason)."
+    )
+    return Refusal(431, "headers_too_large", message)
+
+
+def _too_slow(part: str, limit_s: float) -> Refusal:
+    message = f"The {part} of the request did not come within {limit_s:g} seconds; send the request again."
+    return Refusal(408, "request_timeout", message)
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+def _error(refusal: Refusal, error_type: str = "invalid_request_error") -> tuple[bytes, bytes]:
+    """Header lines and body in OpenAI's shape: which dialect the client speaks is not known this early."""
+    error = {"message": refusal.message, "type": error_type, "param": None, "code": refusal.code}
+    body = json.dumps({"error": error}, separators=(",", ":")).encode()
+    head = _lines(
+        [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"access-control-allow-origin", b"*"),
+            (b"x-request-id", request_id().encode()),
+        ]
+    )
+    return head, body

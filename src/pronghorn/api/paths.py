@@ -1,0 +1,43 @@
+"""Paths as clients write them, and as they are meant: with or without `/v1`, doubled, with too many slashes."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+_SLASHES = re.compile(r"/{2,}")
+_AZURE = re.compile(
+    r"/openai/deployments/(.+?)/((?:chat/)?completions|embeddings|images/[a-z]+|audio/[a-z]+)$"
+)
+_ENGINES = re.compile(r"/v1/engines/(.+)/(embeddings|completions|chat/completions)$")
+
+
+class Target(NamedTuple):
+    """`path` begins with `/v1/` where the dialects are; `model` is given by routes that name it in the path."""
+
+    path: str
+    model: str | None = None
+
+
+def normalise(path: str) -> Target:
+    """One spelling for all that mean the same. No redirect: many clients lose the body or the key on one."""
+    path = _SLASHES.sub("/", path)
+    if len(path) > 1 and path.endswith("/"):
+        path = path[:-1]
+    while path.startswith("/v1/v1/"):
+        path = path[3:]
+    if azure := _AZURE.search(path):
+        return Target("/v1/" + azure[2], unquote(azure[1]))
+    if engine := _ENGINES.search(path):
+        return Target("/v1/" + engine[2], unquote(engine[1]))
+    if path in _ALIASES:
+        path = _ALIASES[path]
+    return Target(path)
+
+
+_ALIASES = {
+    "/v2/rerank": "/v1/rerank",
+    "/v1/reranks": "/v1/rerank",
+    "/v1beta/openai/models": "/v1/models",
+    "/v1beta/openai/chat/completions": "/v1/chat/completions",
+    "/v1beta/openai/embeddings": "/v1/embeddings",
+}

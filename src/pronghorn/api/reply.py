@@ -1,0 +1,80 @@
+"""Reply: the caller's end of one HTTP request, over ASGI or, where the server offers it, in a single write."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from pronghorn.relay.incoming import Headers
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"x-request-id, retry-after, x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
+        b"x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
+        b"x-ratelimit-reset-tokens, x-pronghorn-cost, x-pronghorn-adjusted, x-pronghorn-dropped, x-pronghorn-model",
+    ),
+]
+_CORS_LINES = b"".join(b"%b: %b\r\n" % pair for pair in CORS)
+
+
+class Reply:
+    """A `Sink`. Adds the request id and the CORS headers to whatever is sent."""
+
+    __slots__ = ("_connection", "_send", "is_started", "request_id")
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self._connection = scope.get("pronghorn.connection")
+        self._send = send
+        self.request_id = request_id
+        self.is_started = False
+
+    def on_disconnect(self, callback: Callable[[], None] | None) -> None:
+        if self._connection is not None:
+            self._connection.on_disconnect = callback
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        self.is_started = True
+        if self._connection is not None:
+            lines = [b"%b: %b\r\n" % pair for pair in headers]
+            if status != 204:
+                lines.append(b"content-length: %d\r\n" % len(body))
+            lines.append(b"x-request-id: %b\r\n" % self.request_id.encode())
+            lines.append(_CORS_LINES)
+            self._connection.respond(status, b"".join(lines), body)
+            return
+        length = [(b"content-length", b"%d" % len(body))] if status != 204 else []
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *length, *self._common()]}
+        )
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def start(self, status: int, headers: Headers) -> None:
+        self.is_started = True
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *self._common()]}
+        )
+
+    async def write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def break_off(self) -> None:
+        if self._connection is not None:
+            self._connection.break_off()
+        else:
+            raise asyncio.CancelledError  # the server closes the connection without an end
+
+    def forget(self) -> None:
+        """The caller is gone: nothing is sent, and the server need not mind."""
+        if self._connection is not None:
+            self._connection.break_off()
+
+    def _common(self) -> Headers:
+        return [(b"x-request-id", self.request_id.encode()), *CORS]

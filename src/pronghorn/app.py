@@ -1,0 +1,175 @@
+"""The only place that knows everything: settings to store to services to the ASGI application."""
+
+import asyncio
+import contextlib
+import secrets as random_source
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import func, insert, select, text, update
+
+from pronghorn.accounts import secrets
+from pronghorn.accounts.secrets import Secrets
+from pronghorn.api import Dispatcher
+from pronghorn.api.credentials import Doorkeeper
+from pronghorn.kit.clock import Clock
+from pronghorn.ledger import journal as journal_files
+from pronghorn.ledger import posting, repository
+from pronghorn.ledger.credit import Credit
+from pronghorn.ledger.journal import Journal
+from pronghorn.ledger.tokens import Tokenizer
+from pronghorn.manage import ManageContext, create_app
+from pronghorn.observability import Metrics
+from pronghorn.relay import Relay
+from pronghorn.routing import Loader
+from pronghorn.settings import Settings
+from pronghorn.store import Database
+from pronghorn.store.models import JournalCursor, Server
+from pronghorn.upstream import Client
+
+HOUSEKEEPING_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Gateway:
+    """A serving process, ready. `asgi` is what a server runs; `close` it in the end."""
+
+    settings: Settings
+    database: Database
+    secrets: Secrets
+    clock: Clock
+    credit: Credit
+    journal: Journal
+    loader: Loader
+    client: Client
+    tokenizer: Tokenizer
+    metrics: Metrics
+    asgi: Dispatcher
+    tasks: list[asyncio.Task[None]]
+    is_stopping: bool = False
+    companions: Callable[[], dict[str, str]] = dict
+
+    async def readiness(self) -> dict[str, Any]:
+        companions = self.companions()
+        try:
+            async with asyncio.timeout(2), self.database.read() as tx:
+                await tx.execute(text("SELECT 1"))
+            database = "ok"
+        except Exception as error:
+            # Whatever keeps the database from answering is what this page is for.
+            database = f"failed: {type(error).__name__}"
+        journal = "blocked" if self.journal.is_blocked else "ok"
+        # A dead database or companion does not stop traffic; only what makes requests fail does.
+        is_ready = not self.is_stopping and journal == "ok"
+        return {"ready": is_ready, "database": database, "journal": journal, "companions": companions}
+
+    async def close(self) -> None:
+        """Once no request is open: give leases back, bring the journal to the disk."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        try:
+            await self.credit.give_back_all()
+        except Exception as error:
+            # The next start of this server reclaims what could not be returned now.
+            log.warning("credit.not_returned", error=repr(error))
+        self.journal.close()
+        self.tokenizer.close()
+        await self.client.close()
+        await self.database.close()
+
+
+async def open_gateway(
+    settings: Settings, clock: Clock, *, sandbox_url: str, database: Database | None = None
+) -> Gateway:
+    """Replay what a crash left behind, then build everything. The database must be migrated."""
+    database = database or Database(settings.resolved_database_url)
+    vault = secrets.load(settings.secret, settings.data)
+    server = _server_id(settings)
+    epoch = await _begin_epoch(database, server, clock)
+    folder = settings.data / "journal"
+    replayed = await posting.post_dead(database, folder, clock, server, epoch)
+    async with database.write() as tx:
+        await repository.reclaim_leases(tx, server, epoch)
+    if replayed:
+        log.info("journal.replayed", records=replayed)
+    journal = Journal(folder, server, epoch, settings.journal_sync_ms)
+    credit = Credit(database, server, epoch, clock)
+    loader = Loader(database, credit, vault, clock, sandbox_url)
+    await loader.refresh()
+    metrics, tokenizer, client = Metrics(), Tokenizer(), Client()
+    relay = Relay(
+        client=client,
+        credit=credit,
+        journal=journal,
+        loader=loader,
+        tokenizer=tokenizer,
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+    )
+    context = ManageContext(
+        database=database,
+        credit=credit,
+        secrets=vault,
+        clock=clock,
+        settings=settings,
+        on_change=loader.refresh,
+    )
+    asgi = Dispatcher(
+        relay=relay,
+        loader=loader,
+        credit=credit,
+        doorkeeper=Doorkeeper(vault, settings.trusted_proxies),
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+        manage=create_app(context),  # type: ignore[arg-type]  # Litestar's own names for the ASGI types
+        readiness=lambda: gateway.readiness(),
+    )
+    gateway = Gateway(
+        settings, database, vault, clock, credit, journal, loader, client, tokenizer, metrics, asgi, []
+    )
+    loops = (journal.sync_forever(), loader.refresh_forever(), _keep_house(gateway))
+    gateway.tasks += [asyncio.get_running_loop().create_task(loop) for loop in loops]
+    return gateway
+
+
+def _server_id(settings: Settings) -> str:
+    """A name for this data folder's server, made once: leases and journals carry it."""
+    path = settings.data / "server-id"
+    if not path.exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s{random_source.token_hex(6)}")
+    return path.read_text().strip()
+
+
+async def _begin_epoch(database: Database, server: str, clock: Clock) -> int:
+    """A number that no former life of this server had: what those left can be told from ours."""
+    now_ms = int(clock.now() * 1000)
+    async with database.write() as tx:
+        epoch = (await tx.scalar(select(func.max(Server.epoch)).where(Server.id == server)) or 0) + 1
+        moved = await tx.execute(
+            update(Server).where(Server.id == server).values(epoch=epoch, started_ms=now_ms)
+        )
+        if not moved.rowcount:
+            await tx.execute(insert(Server).values(id=server, epoch=epoch, started_ms=now_ms))
+    return epoch
+
+
+async def _keep_house(gateway: Gateway) -> None:
+    """Return idle leases, and stop taking work when the journal's backlog is too long or too old."""
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_S)
+        posted = gateway.journal.posted_bytes
+        with contextlib.suppress(Exception):  # a dead database is looked at again in a second
+            await gateway.credit.give_back_idle()
+            async with gateway.database.read() as tx:
+                posted = int(await tx.scalar(select(func.sum(JournalCursor.position))) or 0)
+        written = await asyncio.to_thread(journal_files.written_bytes, gateway.settings.data / "journal")
+        gateway.journal.note_posted(posted, written, gateway.clock.monotonic())
+        gateway.metrics.gauges["journal_backlog_bytes"] = max(0, written - posted)

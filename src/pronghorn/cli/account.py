@@ -1,0 +1,80 @@
+"""`pronghorn account`: who pays."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli.installation import Installation
+from pronghorn.errors import NoCredit
+from pronghorn.manage.fields import Mode
+from pronghorn.manage.paging import Page, window
+from pronghorn.manage.services import accounts
+from pronghorn.manage.services.accounts import Account, Adjustment, NewAccount
+
+app = group("Accounts: who pays.")
+
+TestMode = Annotated[bool, typer.Option("--test", help="The test money instead of the live money.")]
+
+
+def _mode(is_test: bool) -> Mode:
+    return "test" if is_test else "live"
+
+
+@command(app, "create")
+async def create(
+    on: Installation, name: str, group: Annotated[str, typer.Option(help="Its group.")] = "default"
+) -> Account:
+    """Open an account, with 1,000 USD of test money."""
+    async with on.change() as tx:
+        account_id = await accounts.create(tx, on.act, NewAccount(name=name, group=group))
+    return await _one(on, account_id, "live")
+
+
+@command(app, "list", "id", "name", "group", "balance_usd", "spent_usd", "disabled")
+async def list_(on: Installation, test: TestMode = False, limit: Limit = 50) -> Page[Account]:
+    """List accounts, newest first."""
+    async with on.read() as tx:
+        page = await accounts.page(tx, window(limit=limit))
+    return Page(await _views(on, page.items, _mode(test)), page.next)
+
+
+@command(app, "show")
+async def show(on: Installation, account_id: str, test: TestMode = False) -> Account:
+    """Show an account and the credit that servers have leased."""
+    account = await _one(on, account_id, _mode(test))
+    async with on.read() as tx:
+        account.leases = await accounts.leases(tx, account_id, _mode(test))
+    return account
+
+
+@command(app, "adjust", context_settings={"ignore_unknown_options": True})
+async def adjust(
+    on: Installation,
+    account_id: str,
+    amount_usd: Annotated[str, typer.Argument(help="Such as 5.00; negative takes out.")],
+    note: str = "",
+    test: TestMode = False,
+) -> Account:
+    """Pay money in, or take it out."""
+    adjustment = Adjustment(amount_usd=amount_usd, note=note, mode=_mode(test))
+    try:
+        async with on.change() as tx:
+            await accounts.adjust(tx, on.act, account_id, adjustment)
+    except NoCredit as error:
+        raise NoCredit(
+            f"{error.message}. What running servers hold they give back when it is idle for a while; "
+            f"POST /manage/v1/accounts/{account_id}/adjust calls it back at once"
+        ) from error
+    return await _one(on, account_id, _mode(test))
+
+
+async def _one(on: Installation, account_id: str, mode: Mode) -> Account:
+    async with on.read() as tx:
+        row = await accounts.get(tx, account_id)
+    return (await _views(on, [row], mode))[0]
+
+
+async def _views(on: Installation, rows: list[Any], mode: Mode) -> list[Account]:
+    standings = await on.credit.standing([row.id for row in rows], mode)
+    return [accounts.view(row, mode, standings[row.id]) for row in rows]

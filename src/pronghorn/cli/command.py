@@ -1,0 +1,133 @@
+"""Command: what all commands on an installation share: its options, how results are shown, how errors end.
+
+A command is an async function that takes the `Installation` first and gives back what it did or found.
+"""
+
+import asyncio
+import inspect
+import re
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pronghorn.accounts.secrets import SecretError
+from pronghorn.cli.installation import opened
+from pronghorn.errors import PronghornError
+from pronghorn.settings import SettingsError
+
+Work = Callable[..., Awaitable[Any]]
+
+Data = Annotated[Path | None, typer.Option(help="Folder with the database and the secret.")]
+Config = Annotated[Path | None, typer.Option(help="A pronghorn.toml.")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://user@host/name")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, as the management API does.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows.")]
+
+_WAY_OUT = re.compile(r"GET /manage/v1/(\w+?)s\b")
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "data": (Data, None),
+    "config": (Config, None),
+    "database_url": (DatabaseUrl, None),
+    "as_json": (AsJson, False),
+}
+
+
+def group(text: str) -> typer.Typer:
+    app = typer.Typer(help=text, no_args_is_help=True, add_completion=False)
+
+    @app.callback()
+    def keep_as_group() -> None:
+        """With one command only, typer would leave out the command's word."""
+
+    return app
+
+
+def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Callable[[Work], Work]:
+    """Register an async function as a command. `columns` are what a table of its result shows; none: all."""
+
+    def register(work: Work) -> Work:
+        def run(**given: Any) -> None:
+            data, config, url, as_json = (given.pop(name) for name in _SHARED)
+
+            async def carry_out() -> Any:
+                async with opened(data, config, url) as installation:
+                    return await work(installation, **given)
+
+            _show(_run(carry_out), columns, as_json=as_json)
+
+        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in _SHARED.items()
+        ]
+        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + shared
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__doc__ = work.__doc__
+        app.command(name, **settings)(run)
+        return work
+
+    return register
+
+
+def _run(work: Callable[[], Awaitable[Any]]) -> Any:
+    async def awaited() -> Any:
+        return await work()
+
+    try:
+        return asyncio.run(awaited())
+    except PronghornError as error:
+        message = error.message
+    except (SettingsError, SecretError) as error:
+        message = str(error)
+    Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/red] {_plain(message)}", highlight=False)
+    raise typer.Exit(1)
+
+
+def _plain(text: str) -> str:
+    """Text that rich shows as it is, with the way out as the command line knows it."""
+    return _WAY_OUT.sub(r"`pronghorn \1 list`", text).replace("[", r"\[")
+
+
+def _show(result: Any, columns: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result)).decode() + "\n")
+        return
+    found = msgspec.to_builtins(result)
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    if found is None:
+        console.print("Done.")
+    elif "items" in found and "next" in found:
+        console.print(_rows(found["items"], columns))
+    else:
+        console.print(_facts(found))
+
+
+def _rows(items: list[dict[str, Any]], columns: Sequence[str]) -> Table:
+    table = Table(*columns)
+    for item in items:
+        table.add_row(*(_plain(_cell(item.get(column))) for column in columns))
+    return table
+
+
+def _facts(found: dict[str, Any]) -> Table:
+    table = Table(show_header=False)
+    for name, value in found.items():
+        table.add_row(name, _plain(_cell(value)))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,88 @@
+"""Companions: the processes beside the server, started again with a growing pause when they die.
+
+Each follows the server through a pipe on its standard input: it ends when the server does, however that died.
+"""
+
+import asyncio
+import contextlib
+import re
+import sys
+import time
+
+import structlog
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STOP_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Companion:
+    """A `pronghorn` command that runs for as long as the server does."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
+        self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """The first port that it announces on its standard output."""
+
+    @property
+    def state(self) -> str:
+        is_up = self._process is not None and self._process.returncode is None
+        return "running" if is_up else "restarting"
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._is_stopping:
+            begun_s = time.monotonic()
+            await self._run_once()
+            if self._is_stopping:
+                return
+            code = self._process.returncode if self._process is not None else None
+            log.error("companion.died", name=self.name, exit_code=code, restart_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            lived_s = time.monotonic() - begun_s
+            pause_s = FIRST_PAUSE_S if lived_s > LONGEST_PAUSE_S else min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _run_once(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "pronghorn",
+            *self._arguments,
+            "--companion",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            found = re.search(rb"port (\d+)", line)
+            if found and not self.port.done():
+                self.port.set_result(int(found[1]))
+                # A restart must come back to where the server looks for it.
+                self._arguments = (*self._arguments, "--port", found[1].decode())
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        """Ask it to end, and wait until it has finished its work."""
+        self._is_stopping = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task

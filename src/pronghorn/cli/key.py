@@ -1,0 +1,70 @@
+"""`pronghorn key`: what clients show to call models."""
+
+from typing import Annotated
+
+import typer
+
+from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli.installation import Installation
+from pronghorn.manage.paging import Page, window
+from pronghorn.manage.services import keys
+from pronghorn.manage.services.keys import CreatedKey, Key, NewKey
+
+app = group("Keys: what clients show to call models.")
+
+Account = Annotated[
+    str, typer.Option("--account", help="The account that pays; see `pronghorn account list`.")
+]
+
+
+@command(app, "create")
+async def create(
+    on: Installation,
+    name: str,
+    account: Account,
+    test: Annotated[bool, typer.Option("--test", help="A test key: reaches the sandbox.")] = False,
+    model: Annotated[list[str] | None, typer.Option(help="May be repeated, may end in `*`.")] = None,
+    ip: Annotated[list[str] | None, typer.Option(help="Address or network; may be repeated.")] = None,
+    group: str | None = None,
+    budget_usd: str | None = None,
+    rpm: Annotated[int | None, typer.Option(min=1, help="Requests a minute.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Tokens a minute.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests at one time.")] = None,
+    strict: Annotated[bool, typer.Option(help="Refuse what cannot be carried to a model.")] = False,
+    expires_at: Annotated[str | None, typer.Option(help="ISO 8601.")] = None,
+) -> CreatedKey:
+    """Make a key. It is shown this once."""
+    new = NewKey(
+        account_id=account,
+        name=name,
+        mode="test" if test else "live",
+        models=model or None,
+        ips=ip or None,
+        group=group,
+        budget_usd=budget_usd,
+        rpm=rpm,
+        tpm=tpm,
+        concurrency=concurrency,
+        strict=strict,
+        expires_at=expires_at,
+    )
+    async with on.change() as tx:
+        return await keys.create(tx, on.act, on.secrets, new)
+
+
+@command(app, "list", "id", "name", "mode", "hint", "account_id", "spent_usd", "budget_usd", "disabled")
+async def list_(
+    on: Installation,
+    account: Annotated[str | None, typer.Option(help="Of this account only.")] = None,
+    limit: Limit = 50,
+) -> Page[Key]:
+    """List keys, newest first."""
+    async with on.read() as tx:
+        return await keys.page(tx, window(limit=limit), account)
+
+
+@command(app, "revoke")
+async def revoke(on: Installation, key_id: str) -> None:
+    """Revoke a key for good; its usage stays in the log."""
+    async with on.change() as tx:
+        await keys.revoke(tx, on.act, key_id)

@@ -1,0 +1,40 @@
+"""`pronghorn migrate`: bring the database to this version, and the catalogue to today."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from pronghorn.cli import options
+from pronghorn.ledger.catalogue import sync
+from pronghorn.settings import Settings
+from pronghorn.store import Database
+from pronghorn.store.migrate import migrate as migrate_database
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def migrate(
+    data: options.Data = None, config: options.Config = None, database_url: options.DatabaseUrl = None
+) -> None:
+    """Bring the database to this version. Forward only; safe to repeat."""
+    settings = options.load(config, data=data, database_url=database_url)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        changed = asyncio.run(_migrate(settings))
+    except (DBAPIError, OSError) as error:
+        options.fail(f"the database cannot be reached or changed: {getattr(error, 'orig', error)}")
+    typer.echo(f"The database is up to date ({changed} changes in the model catalogue).")
+
+
+async def _migrate(settings: Settings) -> int:
+    database = Database(settings.resolved_database_url)
+    try:
+        await migrate_database(database)
+        async with database.write() as tx:
+            return await sync.sync(tx, today=datetime.now(UTC).date(), now_ms=int(time.time() * 1000))
+    finally:
+        await database.close()

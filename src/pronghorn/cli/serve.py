@@ -1,0 +1,59 @@
+"""`pronghorn serve`: the server alone, for a fleet whose workers run elsewhere."""
+
+import socket
+
+import typer
+
+from pronghorn import observability
+from pronghorn.app import open_gateway
+from pronghorn.cli import options, preparing, serving
+from pronghorn.cli.locking import DataFolderInUse, lock_data_folder
+from pronghorn.kit.clock import SystemClock
+from pronghorn.settings import Settings
+from pronghorn.store import Database
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def serve(
+    host: options.Host = None,
+    port: options.PortNumber = None,
+    data: options.Data = None,
+    config: options.Config = None,
+    database_url: options.DatabaseUrl = None,
+    sandbox_url: str | None = typer.Option(None, help="Base URL of a sandbox, for test keys."),
+) -> None:
+    """Start the server alone. Run `pronghorn migrate` before, and `pronghorn worker` beside it."""
+    observability.configure()
+    settings = options.load(
+        config, host=host, port=port, data=data, database_url=database_url, sandbox_url=sandbox_url
+    )
+    try:
+        with lock_data_folder(settings.data):
+            serving.run(_serve(settings, serving.bind(settings)))
+    except DataFolderInUse as error:
+        options.fail(str(error))
+    except OSError as error:
+        options.fail(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another --port"
+        )
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    database = Database(settings.resolved_database_url)
+    if not await preparing.is_prepared(database):
+        await database.close()
+        options.fail("the database is not at this version; run `pronghorn migrate` first")
+    gateway = await open_gateway(settings, SystemClock(), sandbox_url=settings.sandbox_url, database=database)
+    try:
+        await serving.serve(gateway, listener, _announce(serving.base_url(settings, listener)))
+    finally:
+        await gateway.close()
+
+
+def _announce(url: str):  # type: ignore[no-untyped-def]
+    async def announce() -> None:
+        typer.echo(f"The server listens on {url}")
+
+    return announce

@@ -1,0 +1,79 @@
+"""`pronghorn worker`: moves the journal into the database."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import structlog
+import typer
+
+from pronghorn import observability
+from pronghorn.cli import options
+from pronghorn.kit.clock import SystemClock
+from pronghorn.ledger import posting
+from pronghorn.settings import Settings
+from pronghorn.store import Database
+
+POLL_S = 0.1
+RETRY_S = 1.0
+
+app = typer.Typer(add_completion=False)
+log = structlog.get_logger()
+
+
+@app.command()
+def worker(
+    data: options.Data = None,
+    config: options.Config = None,
+    database_url: options.DatabaseUrl = None,
+    companion: bool = typer.Option(False, hidden=True),
+) -> None:
+    """Start the worker alone. It stops on SIGTERM, after posting what there is."""
+    observability.configure()
+    settings = options.load(config, data=data, database_url=database_url)
+    asyncio.run(_work(settings, follows_stdin=companion))
+
+
+async def _work(settings: Settings, *, follows_stdin: bool) -> None:
+    database = Database(settings.resolved_database_url)
+    clock, folder = SystemClock(), settings.data / "journal"
+    stop = stop_event(follows_stdin=follows_stdin)
+    try:
+        while not stop.is_set():
+            pause_s = POLL_S
+            try:
+                await posting.post_all(database, folder, clock)
+            except Exception as error:
+                # Nothing is lost: the records stay in the journal until the database takes them.
+                log.warning("posting.failed", error=repr(error))
+                pause_s = RETRY_S
+            try:
+                async with asyncio.timeout(pause_s):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        await posting.post_all(database, folder, clock)
+    finally:
+        await database.close()
+
+
+def stop_event(*, follows_stdin: bool) -> asyncio.Event:
+    """Set by SIGTERM or SIGINT; for a companion by the end of its standard input alone, its server's death included."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if follows_stdin:
+        # A signal may reach the whole process group, but the server decides when its companions stop.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        loop.add_reader(sys.stdin.fileno(), _on_stdin, loop, stop)
+    else:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+def _on_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1):
+        loop.remove_reader(sys.stdin.fileno())
+        stop.set()

@@ -1,0 +1,211 @@
+"""The journal: one append for each request that ended, so that a crash of the process loses no charge.
+
+A segment is a file of frames: length and CRC32 as little-endian 32-bit numbers, then a MessagePack record.
+A record is written by one `write` before the answer's last byte leaves, which survives `kill -9`; a thread
+syncs the file in groups, which bounds what a power cut can lose. A torn last frame is cut off when read.
+"""
+
+import asyncio
+import contextlib
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from pronghorn.errors import Unavailable
+from pronghorn.ledger.usage import Usage
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+MAX_BACKLOG_BYTES = 1024 * 1024 * 1024
+MAX_BACKLOG_S = 15 * 60.0
+MAX_RECORD_BYTES = 1024 * 1024
+_FRAME = struct.Struct("<II")
+
+
+class Attempt(msgspec.Struct, array_like=True):
+    """One call of a vendor within a request."""
+
+    channel_id: str
+    status: int
+    """The vendor's HTTP status, 0 if none came."""
+    error: str
+    duration_ms: int
+
+
+class Record(msgspec.Struct, array_like=True):
+    """Everything about one ended request; array-like, so fields are only ever added at the end."""
+
+    id: str
+    created_ms: int
+    mode: str
+    account_id: str
+    key_id: str
+    group_name: str
+    endpoint: str
+    model: str
+    upstream_model: str
+    channel_id: str
+    is_stream: bool
+    status: int
+    end_reason: str
+    finish: str
+    error: str
+    usage: Usage
+    hold: int
+    charge: int
+    """What the account pays: the cost, but never more than the hold."""
+    shortfall: int
+    """What the cost exceeded the hold by."""
+    lines: list[tuple[str, int, int]]
+    factor_ppm: int
+    first_byte_ms: int
+    duration_ms: int
+    upstream_request_id: str
+    client_ip: str
+    attempts: list[Attempt]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+class Journal:
+    """The segments that one life of one server writes. `append` from the event loop's thread only."""
+
+    def __init__(self, folder: Path, server: str, epoch: int, sync_ms: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._stem = f"{server}-{epoch:08d}"
+        self._number = 0
+        self._sync_s = sync_ms / 1000
+        self._file = -1
+        self._size = 0
+        self._is_dirty = False
+        self._fault = ""
+        self._moved_at: float | None = None
+        self.posted_bytes = 0
+        self.is_blocked = False
+        """The backlog is too long or too old: nothing new is taken until the database follows again."""
+        self._open_next()
+
+    def note_posted(self, posted: int, written: int, now_s: float) -> None:
+        """Told once a second how far the database has followed."""
+        if self._moved_at is None or posted != self.posted_bytes or posted >= written:
+            self._moved_at = now_s
+        self.posted_bytes = posted
+        self.is_blocked = written - posted > MAX_BACKLOG_BYTES or now_s - self._moved_at > MAX_BACKLOG_S
+
+    def append(self, record: Record) -> None:
+        """Write one record. Raises `OSError` when the disk refuses; nothing half-written stays behind."""
+        payload = _encoder.encode(record)
+        frame = _FRAME.pack(len(payload), crc32(payload)) + payload
+        if self._size + len(frame) > SEGMENT_BYTES:
+            self._open_next()
+        try:
+            written = os.write(self._file, frame)
+            if written != len(frame):
+                raise OSError(f"only {written} of {len(frame)} bytes could be written")
+        except OSError as error:
+            self._fault = str(error)
+            os.ftruncate(self._file, self._size)
+            raise
+        self._fault = ""
+        self._size += len(frame)
+        self._is_dirty = True
+        if not self._sync_s:
+            os.fdatasync(self._file)
+            self._is_dirty = False
+
+    def check(self) -> None:
+        """Raises `Unavailable` while records cannot be written or posted: nothing is served unbilled."""
+        if self._fault:
+            self._probe()
+        if self.is_blocked:
+            raise Unavailable(
+                "the gateway's database does not keep up with its journal; nothing was sent or charged",
+                retry_after_s=30,
+            )
+
+    def _probe(self) -> None:
+        try:
+            os.posix_fallocate(self._file, self._size, 64 * 1024)
+            os.ftruncate(self._file, self._size)
+            self._fault = ""
+        except OSError as error:
+            raise Unavailable(
+                "the gateway cannot write its journal (is the disk full?); nothing was sent or charged",
+                retry_after_s=5,
+            ) from error
+
+    async def sync_forever(self) -> None:
+        """Sync what was written, in groups, until cancelled."""
+        while True:
+            await asyncio.sleep(self._sync_s or 1.0)
+            if self._is_dirty:
+                self._is_dirty = False
+                await asyncio.to_thread(os.fdatasync, self._file)
+
+    def close(self) -> None:
+        os.fdatasync(self._file)
+        os.close(self._file)
+
+    def _open_next(self) -> None:
+        if self._file >= 0:
+            self.close()
+        self._number += 1
+        path = self._folder / f"{self._stem}-{self._number:06d}.journal"
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._size = 0
+
+
+class Segment(NamedTuple):
+    """A segment on disk. Names sort in the order of writing."""
+
+    path: Path
+
+    @property
+    def server(self) -> str:
+        return self.path.stem.rsplit("-", 2)[0]
+
+    @property
+    def epoch(self) -> int:
+        return int(self.path.stem.rsplit("-", 2)[1])
+
+
+def segments(folder: Path) -> list[Segment]:
+    return [Segment(path) for path in sorted(folder.glob("*.journal"))]
+
+
+def written_bytes(folder: Path) -> int:
+    """All bytes of all segments that are still there."""
+    total = 0
+    for segment in segments(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += segment.path.stat().st_size
+    return total
+
+
+def read(segment: Segment, position: int, limit: int) -> Iterator[tuple[Record, int]]:
+    """Up to `limit` records from `position` on, each with the position after it; ends at a torn frame."""
+    try:
+        file = segment.path.open("rb")
+    except FileNotFoundError:
+        return  # posted and deleted by another worker
+    with file:
+        file.seek(position)
+        for _ in range(limit):
+            head = file.read(_FRAME.size)
+            if len(head) < _FRAME.size:
+                return
+            length, checksum = _FRAME.unpack(head)
+            if length > MAX_RECORD_BYTES:
+                return
+            payload = file.read(length)
+            if len(payload) < length or crc32(payload) != checksum:
+                return
+            position += _FRAME.size + length
+            yield _decoder.decode(payload), position

@@ -1,0 +1,109 @@
+"""The OpenAPI document of the management API, made out of the handlers' types."""
+
+import re
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from pronghorn import __version__
+from pronghorn.manage.problems import Problem
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "createAccount": {"name": "Team A", "group": "default"},
+    "changeAccount": {"group": "default"},
+    "adjustAccount": {"amount_usd": "5.00", "note": "invoice 17"},
+    "putMember": {"user_id": "usr_4fGh1Jk2Lm3Np4Qr", "role": "admin"},
+    "createKey": {
+        "account_id": "acc_4fGh1Jk2Lm3Np4Qr",
+        "name": "laptop",
+        "mode": "live",
+        "models": ["gpt-4o-mini", "claude-*"],
+        "ips": ["203.0.113.0/24"],
+        "budget_usd": "20.00",
+        "rpm": 60,
+        "expires_at": "2030-01-31T12:00:00Z",
+    },
+    "changeKey": {"budget_usd": None, "disabled": True},
+    "createChannel": {
+        "name": "OpenAI main",
+        "vendor": "openai",
+        "base_url": "https://api.openai.com/v1",
+        "credentials": ["sk-proj-..."],
+        "models": {"gpt-4o-mini": "gpt-4o-mini-2024-07-18"},
+    },
+    "changeChannel": {"priority": 10, "weight": 3},
+    "putModel": {"vendor": "openai", "display_name": "My model", "capabilities": ["chat"]},
+    "changeModel": {"retired": True},
+    "putPrice": {"input_usd_per_million": "0.15", "output_usd_per_million": "0.60"},
+    "createGroup": {"name": "partners", "factor": "0.85", "description": "15 % off"},
+    "changeGroup": {"factor": "0.9"},
+    "createUser": {"email": "ann@example.com", "name": "Ann", "role": "user"},
+    "changeUser": {"disabled": True},
+    "createToken": {"name": "deploy script"},
+}
+
+DESCRIPTION = (
+    "Money is a decimal string in US dollars, times are ISO 8601 in UTC. Lists answer `items`, newest first, and "
+    "`next`: the cursor of the following page, or null. Errors answer `error` with `message`, `code` and `param`."
+)
+_ERRORS = {
+    "400": "The request is wrong; `param` names the field.",
+    "401": "No valid admin token.",
+    "402": "Less than that is free.",
+    "404": "There is nothing here.",
+    "409": "It clashes with what is there.",
+    "503": "The database does not answer.",
+}
+_SCHEMAS = "#/components/schemas/"
+_PAGE_NAME = re.compile(rb"Page_[\w.]+\.(\w+?)_(?=\")")
+"""Litestar's name for a page of something holds the path of our module."""
+
+
+class Document(JsonRenderPlugin):
+    """Serves the document as JSON; no viewer, so nothing comes from elsewhere."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return msgspec.json.encode(complete(openapi_schema))
+
+
+def config() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Pronghorn management API",
+        version=__version__,
+        description=DESCRIPTION,
+        path="/manage",
+        render_plugins=[Document(path="/openapi.json")],
+        security=[{"adminToken": []}],
+        components=Components(
+            security_schemes={
+                "adminToken": SecurityScheme(
+                    type="http", scheme="bearer", description="An admin token, `pht-...`."
+                )
+            }
+        ),
+    )
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    return complete(app.openapi_schema.to_schema())
+
+
+def complete(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add what Litestar does not know: our errors, the examples, and that unknown fields are refused."""
+    schema = msgspec.json.decode(_PAGE_NAME.sub(rb"\1Page", msgspec.json.encode(schema)))
+    schemas = schema["components"]["schemas"]
+    schemas |= msgspec.json.schema_components([Problem], ref_template=_SCHEMAS + "{name}")[1]
+    problem = {"application/json": {"schema": {"$ref": _SCHEMAS + "Problem"}}}
+    for item in schema["paths"].values():
+        for operation in item.values():
+            for status, text in _ERRORS.items():
+                operation["responses"][status] = {"description": text, "content": problem}
+            if "requestBody" in operation:
+                content = operation["requestBody"]["content"]["application/json"]
+                content["example"] = EXAMPLES[operation["operationId"]]
+                schemas[content["schema"]["$ref"].removeprefix(_SCHEMAS)]["additionalProperties"] = False
+    return schema

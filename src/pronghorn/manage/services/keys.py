@@ -1,0 +1,183 @@
+"""Keys: what clients show to call models. The key itself is given once, at its creation; only its hash is kept."""
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import delete, insert, select, update
+
+from pronghorn.accounts import keys
+from pronghorn.accounts.secrets import Secrets
+from pronghorn.errors import NotFound
+from pronghorn.kit.ids import new_id
+from pronghorn.kit.money import format_usd
+from pronghorn.manage import fields
+from pronghorn.manage.act import Act
+from pronghorn.manage.fields import Limit, Mode, Name, Time, Usd
+from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.services import accounts, groups
+from pronghorn.store import Tx, revision
+from pronghorn.store import models as table
+
+
+class NewKey(Struct, forbid_unknown_fields=True):
+    account_id: str
+    name: Name
+    mode: Mode
+    models: list[str] | None = None
+    """Null: every model of its group. Entries may end in `*`."""
+    ips: list[str] | None = None
+    """Addresses and networks; null: from anywhere."""
+    budget_usd: Usd | None = None
+    rpm: Limit | None = None
+    tpm: Limit | None = None
+    concurrency: Limit | None = None
+    group: Name | None = None
+    """Null: the account's group."""
+    strict: bool = False
+    expires_at: Time | None = None
+
+
+class KeyChange(Struct, forbid_unknown_fields=True):
+    """Null clears a limit."""
+
+    name: Name | UnsetType = UNSET
+    models: list[str] | UnsetType | None = UNSET
+    ips: list[str] | UnsetType | None = UNSET
+    budget_usd: Usd | UnsetType | None = UNSET
+    rpm: Limit | UnsetType | None = UNSET
+    tpm: Limit | UnsetType | None = UNSET
+    concurrency: Limit | UnsetType | None = UNSET
+    group: Name | UnsetType | None = UNSET
+    strict: bool | UnsetType = UNSET
+    disabled: bool | UnsetType = UNSET
+    expires_at: Time | UnsetType | None = UNSET
+
+
+class Key(Struct, kw_only=True):
+    id: str
+    account_id: str
+    name: str
+    mode: Mode
+    hint: str
+    models: list[str] | None
+    ips: list[str] | None
+    group: str | None
+    budget_usd: Usd | None
+    spent_usd: Usd
+    rpm: int | None
+    tpm: int | None
+    concurrency: int | None
+    strict: bool
+    disabled: bool
+    expires_at: Time | None
+    created_at: Time
+
+
+class CreatedKey(Key, kw_only=True):
+    key: str
+    """Shown this once."""
+
+
+def view(row: Any) -> Key:
+    return Key(
+        id=row.id,
+        account_id=row.account_id,
+        name=row.name,
+        mode=row.mode,
+        hint=row.hint,
+        models=row.models,
+        ips=row.ips,
+        group=row.group_name,
+        budget_usd=None if row.budget is None else format_usd(row.budget),
+        spent_usd=format_usd(row.spent),
+        rpm=row.rpm,
+        tpm=row.tpm,
+        concurrency=row.concurrency,
+        strict=row.is_strict,
+        disabled=row.is_disabled,
+        expires_at=None if row.expires_ms is None else fields.time_text(row.expires_ms),
+        created_at=fields.time_text(row.created_ms),
+    )
+
+
+async def create(tx: Tx, act: Act, secrets: Secrets, new: NewKey) -> CreatedKey:
+    await accounts.check(tx, new.account_id)
+    detail = {name: getattr(new, name) for name in KeyChange.__struct_fields__ if name != "disabled"}
+    values = await _columns(tx, act, detail)
+    made = keys.new_key(new.mode)
+    key_id = new_id("key")
+    await tx.execute(
+        insert(table.Key).values(
+            id=key_id,
+            account_id=new.account_id,
+            mode=new.mode,
+            hint=made.hint,
+            hash=keys.keyed_hash(secrets.hash_key, made.secret),
+            spent=0,
+            is_disabled=False,
+            created_ms=act.now_ms,
+            **values,
+        )
+    )
+    given = {name: value for name, value in detail.items() if value is not None}
+    await act.record(tx, "key.create", key_id, account_id=new.account_id, mode=new.mode, **given)
+    await revision.bump(tx)
+    stored = await get(tx, key_id)
+    return CreatedKey(key=made.secret, **{name: getattr(stored, name) for name in Key.__struct_fields__})
+
+
+async def get(tx: Tx, key_id: str) -> Key:
+    row = (await tx.execute(select(table.Key).where(table.Key.id == key_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no key {key_id!r}; GET /manage/v1/keys lists them")
+    return view(row)
+
+
+async def page(tx: Tx, part: Window, account_id: str | None = None) -> Page[Key]:
+    statement = select(table.Key)
+    if account_id is not None:
+        statement = statement.where(table.Key.account_id == account_id)
+    return await fetch(tx, statement, table.Key.created_ms, table.Key.id, part, view)
+
+
+async def change(tx: Tx, act: Act, key_id: str, patch: KeyChange) -> Key:
+    await get(tx, key_id)
+    detail = fields.given(patch)
+    values = await _columns(tx, act, detail)
+    if values:
+        await tx.execute(update(table.Key).where(table.Key.id == key_id).values(values))
+        await act.record(tx, "key.change", key_id, **detail)
+        await revision.bump(tx)
+    return await get(tx, key_id)
+
+
+async def revoke(tx: Tx, act: Act, key_id: str) -> None:
+    """The key is gone for good; its ledger entries and usage log stay."""
+    key = await get(tx, key_id)
+    await tx.execute(delete(table.Key).where(table.Key.id == key_id))
+    await act.record(tx, "key.revoke", key_id, account_id=key.account_id, name=key.name, hint=key.hint)
+    await revision.bump(tx)
+
+
+async def _columns(tx: Tx, act: Act, given: dict[str, Any]) -> dict[str, Any]:
+    """The columns for the fields that are given, checked."""
+    values: dict[str, Any] = {name: given[name] for name in ("rpm", "tpm", "concurrency") if name in given}
+    if "name" in given:
+        values["name"] = fields.clean(given["name"], "name")
+    if "models" in given:
+        values["models"] = fields.model_patterns(given["models"])
+    if "ips" in given:
+        values["ips"] = fields.networks(given["ips"])
+    if "budget_usd" in given:
+        values["budget"] = fields.positive_amount(given["budget_usd"], "budget_usd")
+    if "group" in given:
+        if given["group"] is not None:
+            await groups.check(tx, [given["group"]], "group")
+        values["group_name"] = given["group"]
+    if "strict" in given:
+        values["is_strict"] = given["strict"]
+    if "disabled" in given:
+        values["is_disabled"] = given["disabled"]
+    if "expires_at" in given:
+        values["expires_ms"] = fields.future_ms(given["expires_at"], "expires_at", act.now_ms)
+    return values

@@ -1,0 +1,143 @@
+"""Models: the catalogue. The operator's own rows, and rows that the operator changed, outlive a new catalogue."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
+
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import insert, select, update
+
+from pronghorn.errors import NotFound
+from pronghorn.manage import fields
+from pronghorn.manage.act import Act
+from pronghorn.manage.fields import Limit, Name, Note, Time
+from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.store import Tx, revision
+from pronghorn.store import models as table
+
+Capability = Literal[
+    "chat", "completions", "embeddings", "images", "speech", "transcription", "moderations", "rerank"
+]
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+
+
+class OwnModel(Struct, forbid_unknown_fields=True):
+    vendor: Name
+    display_name: Note = ""
+    description: Note = ""
+    capabilities: list[Capability] | None = None
+    """Null: all of them."""
+    context_tokens: Limit | None = None
+    max_output_tokens: Limit | None = None
+
+
+class ModelChange(Struct, forbid_unknown_fields=True):
+    display_name: Note | UnsetType = UNSET
+    description: Note | UnsetType = UNSET
+    capabilities: list[Capability] | UnsetType = UNSET
+    context_tokens: Limit | UnsetType | None = UNSET
+    max_output_tokens: Limit | UnsetType | None = UNSET
+    retired: bool | UnsetType = UNSET
+
+
+class Model(Struct):
+    name: str
+    vendor: str
+    display_name: str
+    description: str
+    capabilities: list[str]
+    context_tokens: int | None
+    max_output_tokens: int | None
+    retired: bool
+    own: bool
+    created_at: Time
+
+
+def view(row: Any) -> Model:
+    return Model(
+        name=row.name,
+        vendor=row.vendor,
+        display_name=row.display_name,
+        description=row.description,
+        capabilities=row.capabilities,
+        context_tokens=row.context_tokens,
+        max_output_tokens=row.max_output_tokens,
+        retired=row.is_retired,
+        own=row.is_own,
+        created_at=fields.time_text(row.created_ms),
+    )
+
+
+async def get(tx: Tx, name: str) -> Model:
+    row = await _find(tx, name)
+    if row is None:
+        raise NotFound(f"there is no model {name!r}; GET /manage/v1/models lists them")
+    return view(row)
+
+
+async def _find(tx: Tx, name: str) -> Any:
+    return (await tx.execute(select(table.Model).where(table.Model.name == name))).one_or_none()
+
+
+async def page(tx: Tx, part: Window, vendor: str | None = None, retired: bool | None = None) -> Page[Model]:
+    statement = select(table.Model)
+    if vendor is not None:
+        statement = statement.where(table.Model.vendor == vendor)
+    if retired is not None:
+        statement = statement.where(table.Model.is_retired == retired)
+    return await fetch(tx, statement, table.Model.created_ms, table.Model.name, part, view)
+
+
+async def put(tx: Tx, act: Act, name: str, own: OwnModel) -> Model:
+    """Make the model, or replace what is said about it."""
+    name = fields.model_name(name, "name")
+    values: dict[str, Any] = {
+        "vendor": fields.clean(own.vendor, "vendor")[:40],
+        "display_name": own.display_name[:200],
+        "description": own.description,
+        "capabilities": list(CAPABILITIES if own.capabilities is None else dict.fromkeys(own.capabilities)),
+        "context_tokens": own.context_tokens,
+        "max_output_tokens": own.max_output_tokens,
+        "is_own": True,
+    }
+    if await _find(tx, name) is None:
+        await tx.execute(
+            insert(table.Model).values(name=name, is_retired=False, created_ms=act.now_ms, **values)
+        )
+    else:
+        await tx.execute(update(table.Model).where(table.Model.name == name).values(values))
+    await act.record(tx, "model.put", name, **{key: values[key] for key in own.__struct_fields__})
+    await revision.bump(tx)
+    return await get(tx, name)
+
+
+async def change(tx: Tx, act: Act, name: str, patch: ModelChange) -> Model:
+    await get(tx, name)
+    detail = fields.given(patch)
+    values = {("is_retired" if key == "retired" else key): value for key, value in detail.items()}
+    if values:
+        await tx.execute(update(table.Model).where(table.Model.name == name).values(is_own=True, **values))
+        await act.record(tx, "model.change", name, **detail)
+        await revision.bump(tx)
+    return await get(tx, name)
+
+
+async def ensure(tx: Tx, act: Act, names: Iterable[str], vendor: str) -> None:
+    """Make rows for names that the catalogue does not have, so that they can be called."""
+    wanted = list(dict.fromkeys(names))
+    known = set((await tx.execute(select(table.Model.name).where(table.Model.name.in_(wanted)))).scalars())
+    rows = [
+        {
+            "name": name,
+            "vendor": vendor,
+            "display_name": "",
+            "description": "",
+            "capabilities": list(CAPABILITIES),
+            "is_retired": False,
+            "is_own": True,
+            "created_ms": act.now_ms,
+        }
+        for name in wanted
+        if name not in known
+    ]
+    if rows:
+        await tx.execute(insert(table.Model), rows)

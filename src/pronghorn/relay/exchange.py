@@ -1,0 +1,166 @@
+"""Exchange: one request between admission and settlement, and the single place where it is settled."""
+
+import time
+
+import structlog
+
+from pronghorn.errors import Unavailable
+from pronghorn.ledger.journal import Attempt, Journal, Record
+from pronghorn.ledger.prices import FREE, Charge, Price
+from pronghorn.ledger.usage import Usage
+from pronghorn.observability import Metrics
+from pronghorn.relay.endpoints import Endpoint
+from pronghorn.relay.incoming import Incoming
+from pronghorn.routing import Channel, Grant, Model
+
+NOTHING = Usage()
+MAX_ERROR_CHARACTERS = 300
+
+log = structlog.get_logger()
+
+
+class Exchange:
+    """Begins when the key is known; `settle` ends it, once, whatever happened."""
+
+    __slots__ = (
+        "_journal",
+        "_metrics",
+        "adjusted_limit",
+        "attempts",
+        "channel",
+        "charge",
+        "endpoint",
+        "first_byte_ms",
+        "grant",
+        "has_entered",
+        "hold",
+        "incoming",
+        "is_settled",
+        "is_stream",
+        "model",
+        "model_name",
+        "price",
+        "started_s",
+        "upstream_model",
+        "upstream_request_id",
+    )
+
+    def __init__(
+        self, incoming: Incoming, grant: Grant, endpoint: Endpoint, journal: Journal, metrics: Metrics
+    ) -> None:
+        self.incoming = incoming
+        self.grant = grant
+        self.endpoint = endpoint
+        self._journal = journal
+        self._metrics = metrics
+        self.started_s = time.monotonic()
+        self.model: Model | None = None
+        self.model_name = ""
+        self.upstream_model = ""
+        self.upstream_request_id = ""
+        self.channel: Channel | None = None
+        self.price: Price = FREE
+        self.hold = 0
+        self.charge = 0
+        self.adjusted_limit = 0
+        self.is_stream = False
+        self.is_settled = self.has_entered = False
+        self.first_byte_ms = -1
+        self.attempts: list[Attempt] = []
+
+    def elapsed_ms(self) -> int:
+        return int((time.monotonic() - self.started_s) * 1000)
+
+    def take_hold(self, amount: int) -> None:
+        """Set `amount` aside. The caller has checked, without a pause in between, that it is free."""
+        purse, meter = self.grant.purse, self.grant.meter
+        purse.free -= amount
+        purse.held += amount
+        meter.held += amount
+        self.hold = amount
+
+    def settle(
+        self,
+        status: int,
+        end_reason: str,
+        *,
+        usage: Usage = NOTHING,
+        is_free: bool = False,
+        finish: str = "",
+        error: str = "",
+    ) -> None:
+        """Charge `usage`, write the record, end the hold. A second call does nothing.
+
+        The record is on its way to the disk before the hold is released: a crash in between loses no charge.
+        Raises `Unavailable` if it cannot be written; then nothing is charged.
+        """
+        if self.is_settled:
+            return
+        self.is_settled = True
+        grant = self.grant
+        is_charged = usage is not NOTHING and not is_free
+        cost = self.price.charge(usage, grant.factor_ppm) if is_charged else _NO_CHARGE
+        charge = min(cost.nano, self.hold)
+        try:
+            self._journal.append(self._record(status, end_reason, usage, finish, error, cost, charge))
+            self.charge = charge
+        except OSError as error_:
+            log.error("journal.write_failed", request_id=self.incoming.id, error=str(error_))
+            raise Unavailable("the gateway cannot write its journal; nothing was charged") from error_
+        finally:
+            grant.purse.settle(self.hold, self.charge)
+            grant.meter.held -= self.hold
+            grant.meter.spent += self.charge
+            if self.has_entered:
+                grant.leave(usage.input + usage.output)
+            self._count(end_reason, usage)
+
+    def _count(self, end_reason: str, usage: Usage) -> None:
+        metrics, endpoint = self._metrics, self.endpoint.name
+        metrics.requests[endpoint, self.grant.mode, end_reason] += 1
+        metrics.duration_ms[endpoint] += self.elapsed_ms()
+        metrics.input_tokens[endpoint] += usage.input
+        metrics.output_tokens[endpoint] += usage.output
+
+    def _record(
+        self,
+        status: int,
+        end_reason: str,
+        usage: Usage,
+        finish: str,
+        error: str,
+        cost: Charge,
+        charge: int,
+    ) -> Record:
+        incoming, grant, channel = self.incoming, self.grant, self.channel
+        return Record(
+            incoming.id,
+            int(incoming.received_s * 1000),
+            grant.mode,
+            grant.account_id,
+            grant.key_id,
+            grant.group,
+            self.endpoint.name,
+            self.model_name[:200],
+            self.upstream_model[:200],
+            channel.id if channel is not None else "",
+            self.is_stream,
+            status,
+            end_reason,
+            finish[:20],
+            error[:MAX_ERROR_CHARACTERS],
+            usage,
+            self.hold,
+            charge,
+            cost.nano - charge,
+            cost.lines,  # type: ignore[arg-type]  # a Line is a tuple of the same three
+            grant.factor_ppm,
+            self.first_byte_ms,
+            self.elapsed_ms(),
+            self.upstream_request_id[:200],
+            incoming.client_ip,
+            self.attempts,
+        )
+
+
+_NO_CHARGE = Charge(0, [])

@@ -1,0 +1,44 @@
+"""What a door hands to the relay: the request as it came, and where the answer goes."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple, Protocol
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Incoming(NamedTuple):
+    """One request of a caller whose key is already known."""
+
+    id: str
+    headers: dict[bytes, bytes]
+    """Names in lower case."""
+    body: bytes
+    upload: AsyncIterator[bytes] | None
+    """A multipart body that is still coming, instead of `body`."""
+    client_ip: str
+    received_s: float
+    """Unix time."""
+    model: str | None = None
+    """From the path, where a route has it there (Azure)."""
+
+
+class Sink(Protocol):
+    """The caller's end of the connection."""
+
+    def on_disconnect(self, callback: Callable[[], None] | None) -> None:
+        """Call `callback` once if the caller hangs up before the end; None forgets it."""
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a complete answer."""
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Begin an answer whose length is not known."""
+
+    async def write(self, data: bytes) -> None:
+        """Send a part of it; waits while the caller reads too slowly."""
+
+    async def end(self) -> None:
+        """End it properly."""
+
+    def break_off(self) -> None:
+        """End it so that nobody can take it for complete."""

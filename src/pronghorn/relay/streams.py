@@ -1,0 +1,138 @@
+"""Reading streamed answers event by event: is it content, is it the end, is it only meant for us.
+
+A reader keeps no clock and no socket. It raises `UpstreamError` for an event that is an error or makes no sense.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from pronghorn.errors import UpstreamError
+from pronghorn.kit import sse
+from pronghorn.ledger.usage import Usage
+from pronghorn.relay import reading
+from pronghorn.wire import openai
+
+DONE = b"[DONE]"
+
+
+class StreamReader(Protocol):
+    """What it has learnt from the events so far."""
+
+    usage: Usage | None
+    finish: str
+    has_content: bool
+    is_ended: bool
+    """The vendor's own terminal event has come."""
+    stops_there: bool
+    """Nothing can follow that event; elsewhere the end of the body is waited for."""
+    hides_usage: bool
+    """The caller did not ask for the usage chunk: do not show it."""
+
+    def read(self, event: bytes) -> bool:
+        """Take one raw event in; false if the caller must not see it."""
+
+    def text(self) -> str:
+        """What was produced so far."""
+
+
+class CompletionReader:
+    """Chat and text completions: chunks, then `[DONE]`."""
+
+    __slots__ = ("_parts", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finish = ""
+        self.has_content = self.is_ended = self.hides_usage = False
+        self.stops_there = True
+        self._parts: list[str] = []
+
+    def read(self, event: bytes) -> bool:
+        payload = sse.data_of(event)
+        if not payload:
+            return True
+        if payload == DONE:
+            self.is_ended = True
+            return True
+        try:
+            chunk = openai.answer_decoder.decode(payload)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise UpstreamError("the vendor sent an event that makes no sense") from error
+        if len(chunk.error) and openai.is_present(chunk.error):
+            raise UpstreamError("the vendor reported an error inside its stream")
+        if len(chunk.usage) and (found := reading.usage(chunk.usage)) is not None:
+            self.usage = found
+        if not chunk.choices:
+            return not (self.hides_usage and openai.is_present(chunk.usage))
+        for choice in chunk.choices:
+            text = reading.choice_text(choice)
+            if text:
+                self._parts.append(text)
+                self.has_content = True
+            elif not self.has_content and reading.has_other_content(choice):
+                self.has_content = True
+            if choice.finish_reason:
+                self.finish = choice.finish_reason
+        return True
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+
+class EventReader:
+    """Images, speech and transcripts as typed events; the one that ends in `.completed` or `.done` is the last."""
+
+    __slots__ = (
+        "_images",
+        "_parts",
+        "finish",
+        "has_content",
+        "hides_usage",
+        "is_ended",
+        "stops_there",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finish = ""
+        self.has_content = self.is_ended = self.hides_usage = self.stops_there = False
+        self._images = 0
+        self._parts: list[str] = []
+
+    def read(self, event: bytes) -> bool:
+        payload = sse.data_of(event)
+        if not payload or payload == DONE:
+            return True
+        try:
+            found = openai.event_decoder.decode(payload)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise UpstreamError("the vendor sent an event that makes no sense") from error
+        if openai.is_present(found.error) or found.type == "error":
+            raise UpstreamError("the vendor reported an error inside its stream")
+        self.has_content = True
+        if found.delta and found.type and found.type.startswith("transcript"):
+            self._parts.append(found.delta)
+        if (counted := reading.usage(found.usage)) is not None:
+            self.usage = counted
+        if found.type and found.type.endswith((".completed", ".done")):
+            self._end(found.type)
+        return True
+
+    def _end(self, type_: str) -> None:
+        self.is_ended = True
+        self.finish = "stop"
+        if type_.startswith("image"):
+            self._images += 1
+            self.usage = self.usage or Usage()
+            self.usage.images = self._images
+            if self.usage.output and not self.usage.image_output:
+                self.usage.image_output = self.usage.output
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+
+ReaderFactory = Callable[[], StreamReader]

@@ -1,0 +1,160 @@
+"""Grant: what one key may do, ready for use on every request. Meter: what it has used, kept across snapshots."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from pronghorn.errors import AccessDenied, LimitReached, NoCredit, Unauthenticated
+from pronghorn.kit.bucket import Bucket
+from pronghorn.kit.money import format_usd
+from pronghorn.ledger.credit import Purse
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Meter:
+    """What a key has used: money in nano-dollars, requests, tokens, open requests."""
+
+    __slots__ = ("held", "open_requests", "requests", "spent", "tokens")
+
+    def __init__(self, spent: int) -> None:
+        self.spent = spent
+        self.held = 0
+        self.open_requests = 0
+        self.requests: Bucket | None = None
+        self.tokens: Bucket | None = None
+
+    def set_rates(self, rpm: int | None, tpm: int | None, now_s: float) -> None:
+        self.requests = _resized(self.requests, rpm, now_s)
+        self.tokens = _resized(self.tokens, tpm, now_s)
+
+
+class Grant:
+    """An enabled key, its account and its group."""
+
+    __slots__ = (
+        "_exact_models",
+        "_model_prefixes",
+        "account_id",
+        "budget",
+        "concurrency",
+        "expires_s",
+        "factor_ppm",
+        "group",
+        "key_id",
+        "meter",
+        "mode",
+        "name",
+        "networks",
+        "purse",
+    )
+
+    def __init__(
+        self,
+        *,
+        key_id: str,
+        name: str,
+        account_id: str,
+        mode: str,
+        group: str,
+        factor_ppm: int,
+        purse: Purse,
+        meter: Meter,
+        models: Sequence[str] | None = None,
+        ips: Sequence[str] | None = None,
+        budget: int | None = None,
+        concurrency: int | None = None,
+        expires_s: float | None = None,
+    ) -> None:
+        self.key_id = key_id
+        self.name = name
+        self.account_id = account_id
+        self.mode = mode
+        self.group = group
+        self.factor_ppm = factor_ppm
+        self.purse = purse
+        self.meter = meter
+        self.budget = budget
+        self.concurrency = concurrency
+        self.expires_s = expires_s
+        self._exact_models = None if models is None else frozenset(models)
+        self._model_prefixes = tuple(m[:-1] for m in models or () if m.endswith("*"))
+        self.networks: tuple[Network, ...] | None = (
+            None if ips is None else tuple(ipaddress.ip_network(ip, strict=False) for ip in ips)
+        )
+
+    @property
+    def is_test(self) -> bool:
+        return self.mode == "test"
+
+    def allows_model(self, model: str) -> bool:
+        exact = self._exact_models
+        return exact is None or model in exact or model.startswith(self._model_prefixes or ("\0",))
+
+    def listed_models(self) -> list[str] | None:
+        """The allow-list as the operator wrote it; None without one."""
+        return None if self._exact_models is None else sorted(self._exact_models)
+
+    def check_caller(self, now_s: float, client_ip: str) -> None:
+        """Raises `Unauthenticated` once the key has expired, `AccessDenied` from a foreign address."""
+        if self.expires_s is not None and now_s >= self.expires_s:
+            raise Unauthenticated("this API key has expired; ask the operator for a new one")
+        if self.networks is not None and not self._is_inside(client_ip):
+            raise AccessDenied(f"this API key may not be used from {client_ip or 'this address'}")
+
+    def _is_inside(self, client_ip: str) -> bool:
+        try:
+            address = ipaddress.ip_address(client_ip)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self.networks or ())
+
+    def enter(self, now_s: float) -> None:
+        """Count one request in; `leave` counts it out. Raises `LimitReached` and counts nothing."""
+        meter = self.meter
+        if self.concurrency is not None and meter.open_requests >= self.concurrency:
+            raise _limit("concurrent requests", self.concurrency, meter.open_requests, 1.0)
+        for bucket, what in ((meter.requests, "requests per minute"), (meter.tokens, "tokens per minute")):
+            if bucket is not None and bucket.level(now_s) < 1.0:
+                raise _limit(what, bucket.per_minute, bucket.per_minute, bucket.wait_s(1.0))
+        if meter.requests is not None:
+            meter.requests.take(1.0)
+        meter.open_requests += 1
+
+    def leave(self, tokens: int) -> None:
+        self.meter.open_requests -= 1
+        if self.meter.tokens is not None:
+            self.meter.tokens.take(tokens)
+
+    def budget_left(self) -> int | None:
+        """Nano-dollars that the key's own budget still allows; None without a budget."""
+        return None if self.budget is None else self.budget - self.meter.spent - self.meter.held
+
+    def refuse_budget(self) -> NoCredit:
+        return NoCredit(
+            f"the budget of this API key is used up: {format_usd(self.meter.spent)} of "
+            f"{format_usd(self.budget or 0)} USD spent; ask for a higher budget",
+            detail={
+                "scope": "key",
+                "limit_usd": format_usd(self.budget or 0),
+                "spent_usd": format_usd(self.meter.spent),
+            },
+        )
+
+
+def _limit(what: str, limit: int, used: int, wait_s: float) -> LimitReached:
+    return LimitReached(
+        f"this API key is limited to {limit} {what}; try again in {wait_s:.1f} s",
+        retry_after_s=wait_s,
+        detail={"scope": "key", "limit": limit, "used": used, "reset_s": round(wait_s, 3)},
+    )
+
+
+def _resized(bucket: Bucket | None, per_minute: int | None, now_s: float) -> Bucket | None:
+    if per_minute is None:
+        return None
+    if bucket is None:
+        return Bucket(per_minute, now_s)
+    if bucket.per_minute != per_minute:
+        bucket.resize(per_minute, now_s)
+    return bucket

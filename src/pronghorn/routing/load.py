@@ -1,0 +1,169 @@
+"""The loader: builds snapshots out of the database and keeps the newest one at hand."""
+
+import asyncio
+
+import msgspec
+import structlog
+from sqlalchemy import select
+
+from pronghorn import vendors
+from pronghorn.accounts.secrets import SecretError, Secrets
+from pronghorn.kit.clock import Clock
+from pronghorn.ledger.credit import Credit
+from pronghorn.ledger.prices import Price, PriceDocument
+from pronghorn.routing.grant import Grant, Meter
+from pronghorn.routing.snapshot import Channel, Model, Snapshot
+from pronghorn.store import Database, Tx, revision
+from pronghorn.store import models as tables
+from pronghorn.upstream import origin
+
+POLL_S = 1.0
+"""A change made by another process is seen within this time."""
+
+log = structlog.get_logger()
+
+
+class Loader:
+    """`snapshot` is the newest; `refresh` looks for a newer one."""
+
+    def __init__(
+        self, database: Database, credit: Credit, secrets: Secrets, clock: Clock, sandbox_url: str
+    ) -> None:
+        self._database = database
+        self._credit = credit
+        self._secrets = secrets
+        self._clock = clock
+        self._sandbox_url = sandbox_url
+        self._meters: dict[str, Meter] = {}
+        self._prices: dict[bytes, Price] = {}
+        self._lock = asyncio.Lock()
+        self.snapshot = Snapshot(revision=-1)
+
+    async def refresh(self) -> None:
+        """Swap the snapshot if the configuration has changed. A configuration that cannot be read changes nothing."""
+        async with self._lock, self._database.read() as tx:
+            newest = await revision.current(tx)
+            if newest != self.snapshot.revision:
+                self.snapshot = await self._load(tx, newest)
+
+    async def refresh_forever(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self.refresh()
+            except Exception as error:
+                # The snapshot in use stays valid; the next round looks again.
+                log.warning("snapshot.refresh_failed", error=repr(error))
+
+    async def _load(self, tx: Tx, newest: int) -> Snapshot:
+        channels = [
+            channel for row in await tx.execute(_CHANNELS) if (channel := self._channel(row)) is not None
+        ]
+        return Snapshot(
+            revision=newest,
+            grants=await self._grants(tx),
+            models=await self._models(tx),
+            channels=channels,
+            sandbox=self._sandbox(),
+        )
+
+    def _channel(self, row: object) -> Channel | None:
+        fields = row._mapping  # type: ignore[attr-defined]
+        try:
+            vendor = vendors.load()[fields["vendor"]]
+            proxy = self._secrets.open(fields["proxy"]) if fields["proxy"] else None
+            where, base_path = origin.parse(fields["base_url"], proxy)
+            return Channel(
+                id=fields["id"],
+                name=fields["name"],
+                vendor=vendor,
+                origin=where,
+                base_path=base_path,
+                credentials=msgspec.json.decode(self._secrets.open(fields["credentials"]), type=list[str]),
+                models=fields["models"],
+                groups=fields["groups"],
+                priority=fields["priority"],
+                weight=fields["weight"],
+            )
+        except (KeyError, ValueError, SecretError) as error:
+            log.error("channel.unusable", channel=fields["id"], error=str(error))
+            return None
+
+    def _sandbox(self) -> Channel | None:
+        if not self._sandbox_url:
+            return None
+        where, base_path = origin.parse(self._sandbox_url)
+        return Channel(
+            id="sandbox",
+            name="Sandbox",
+            vendor=vendors.load()["sandbox"],
+            origin=where,
+            base_path=base_path,
+            credentials=["sandbox"],
+            models={},
+        )
+
+    async def _models(self, tx: Tx) -> dict[str, Model]:
+        prices: dict[str, tuple[str, Price]] = {}
+        for row in await tx.execute(select(tables.Price.model, tables.Price.source, tables.Price.components)):
+            if row.source == "operator" or row.model not in prices:
+                prices[row.model] = (row.source, self._price(row.components))
+        return {
+            row.name: Model(
+                name=row.name,
+                vendor=row.vendor,
+                display_name=row.display_name,
+                capabilities=row.capabilities,
+                context_tokens=row.context_tokens,
+                max_output_tokens=row.max_output_tokens,
+                price=prices[row.name][1] if row.name in prices else None,
+                is_retired=row.is_retired,
+                created_s=row.created_ms // 1000,
+            )
+            for row in await tx.execute(_MODELS)
+        }
+
+    def _price(self, components: dict[str, object]) -> Price:
+        """Equal prices are one object, and are compiled once in the life of the process."""
+        name = msgspec.json.encode(components)
+        price = self._prices.get(name)
+        if price is None:
+            price = self._prices[name] = Price(msgspec.convert(components, PriceDocument))
+        return price
+
+    async def _grants(self, tx: Tx) -> dict[bytes, Grant]:
+        factors = {row.name: row.factor_ppm for row in await tx.execute(_GROUPS)}
+        now_s = self._clock.monotonic()
+        grants = {}
+        for row in await tx.execute(_KEYS):
+            meter = self._meters.get(row.id)
+            if meter is None:
+                meter = self._meters[row.id] = Meter(row.spent)
+            meter.set_rates(row.rpm, row.tpm, now_s)
+            group = row.group_name or row.account_group
+            grants[row.hash] = Grant(
+                key_id=row.id,
+                name=row.name,
+                account_id=row.account_id,
+                mode=row.mode,
+                group=group,
+                factor_ppm=factors.get(group, 1_000_000),
+                purse=self._credit.purse(row.account_id, row.mode),
+                meter=meter,
+                models=row.models,
+                ips=row.ips,
+                budget=row.budget,
+                concurrency=row.concurrency,
+                expires_s=row.expires_ms / 1000 if row.expires_ms is not None else None,
+            )
+        return grants
+
+
+_CHANNELS = select(*tables.Channel.__table__.columns).where(tables.Channel.is_disabled.is_(False))
+_MODELS = select(*tables.Model.__table__.columns)
+_GROUPS = select(tables.Group.name, tables.Group.factor_ppm)
+_KEYS = (
+    select(*tables.Key.__table__.columns, tables.Account.group_name.label("account_group"))
+    .join(tables.Account, tables.Account.id == tables.Key.account_id)
+    .where(tables.Key.is_disabled.is_(False), tables.Account.is_disabled.is_(False))
+)

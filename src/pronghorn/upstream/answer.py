@@ -1,0 +1,93 @@
+"""Answer: what a vendor said, its head at once and its body as it comes."""
+
+import zlib
+from collections.abc import Callable
+
+from pronghorn.errors import UpstreamError
+from pronghorn.upstream.connection import Connection, Headers
+
+DRAIN_S = 1.0
+"""How long the rest of an answer that nobody needs may take before its connection is closed instead."""
+
+
+class Answer:
+    """Read it with `chunk` until that gives nothing, or with `whole`. Always `release` it in the end."""
+
+    __slots__ = ("_connection", "_inflate", "_is_released", "_limit", "_release", "_total", "headers", "status")
+
+    def __init__(self, connection: Connection, release: Callable[[Connection], None], limit: int) -> None:
+        self._connection = connection
+        self._release = release
+        self._limit = limit
+        self._total = 0
+        self._is_released = False
+        self.status = connection.status
+        self.headers: Headers = connection.headers
+        self._inflate = _inflater(self.header(b"content-encoding"))
+
+    def header(self, name: bytes) -> bytes:
+        """The first value of a header by its lower-case name; empty if it is not there."""
+        for header, value in self.headers:
+            if header == name:
+                return value
+        return b""
+
+    async def chunk(self) -> bytes:
+        """The bytes that have come, waiting for some; empty at the end. Raises an `UpstreamError`."""
+        connection = self._connection
+        while not connection.chunks:
+            if connection.error is not None:
+                raise connection.error
+            if connection.is_complete:
+                return self._inflate.flush() if self._inflate is not None else b""
+            await connection.wait()
+        data = connection.take()
+        if self._inflate is None:
+            return data
+        return self._inflated(data) or await self.chunk()
+
+    async def whole(self) -> bytes:
+        """The body up to its end. Raises an `UpstreamError`, also when it is larger than the limit."""
+        parts = []
+        while data := await self.chunk():
+            parts.append(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def release(self) -> None:
+        """Give the connection back if the answer is whole, close it otherwise. A second call does nothing."""
+        if not self._is_released:
+            self._is_released = True
+            self._release(self._connection)
+
+    def finish_soon(self) -> None:
+        """Nothing more is wanted: let the end of the answer come, then the connection may serve again."""
+        connection = self._connection
+        if self._is_released or connection.is_complete or connection.error is not None:
+            self.release()
+            return
+        self._is_released = True
+        connection.is_draining = True
+        connection.chunks.clear()
+        connection.on_idle = self._release
+        connection.release_deadline = connection.last_read_at + DRAIN_S
+
+    def _inflated(self, data: bytes) -> bytes:
+        assert self._inflate is not None
+        try:
+            plain = self._inflate.decompress(data, self._limit - self._total + 1)
+        except zlib.error as error:
+            raise UpstreamError("the vendor's compressed answer is damaged") from error
+        self._total += len(plain)
+        if self._total > self._limit or self._inflate.unconsumed_tail:
+            raise UpstreamError("the vendor's answer is too large once unpacked")
+        return plain
+
+
+def _inflater(encoding: bytes) -> "zlib._Decompress | None":
+    """We ask for no compression; a vendor that compresses all the same is understood for gzip and deflate."""
+    name = encoding.strip().lower()
+    if name in (b"", b"identity"):
+        return None
+    if name in (b"gzip", b"x-gzip", b"deflate"):
+        return zlib.decompressobj(wbits=47 if name != b"deflate" else 15)
+    raise UpstreamError("the vendor's answer is compressed in a way that was not asked for")

@@ -1,0 +1,313 @@
+"""The client: pools of connections by origin, one timer for all deadlines, and who may be asked twice.
+
+A request is sent again only if a pooled connection turned out to be dead before any byte of an answer came,
+and only once, on a fresh connection: that is the ordinary race of keep-alive, and nothing was answered.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import NamedTuple, cast
+
+from pronghorn.errors import PronghornError, UpstreamDropped, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from pronghorn.upstream.answer import Answer
+from pronghorn.upstream.connection import Connection
+from pronghorn.upstream.origin import Origin
+from pronghorn.upstream.tunnel import open_tunnel
+
+SWEEP_S = 0.25
+POOLED_IDLE_S = 20.0
+"""Shorter than the keep-alive of common servers; a vendor that announces less is believed."""
+MAX_CONNECTIONS = 8_192
+"""To one origin at the same time."""
+
+
+class Deadlines(NamedTuple):
+    """Seconds."""
+
+    connect: float
+    first_byte: float
+    idle: float
+    total: float
+
+
+class Call(NamedTuple):
+    """One request, ready to be written. `head` has no `Host`, length or connection lines: they are added here."""
+
+    origin: Origin
+    path: bytes
+    head: bytes
+    """Header lines, each with its CRLF."""
+    body: bytes = b""
+    upload: AsyncIterator[bytes] | None = None
+    """A body that is still coming; `upload_length` is its length, None if unknown."""
+    upload_length: int | None = None
+    method: bytes = b"POST"
+
+
+class Handle:
+    """Lets somebody else than the caller give a call up, such as the client that hung up."""
+
+    __slots__ = ("_cancelled", "_connection", "_task")
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._cancelled: PronghornError | None = None
+
+    def attach(self, connection: Connection) -> None:
+        self._connection = connection
+        if self._cancelled is not None:
+            connection.fail(self._cancelled)
+
+    def cancel(self, error: PronghornError) -> None:
+        """Close the vendor's socket at once; whoever reads the answer sees `error`."""
+        self._cancelled = error
+        if self._connection is not None:
+            self._connection.fail(error)
+        elif self._task is not None:
+            self._task.cancel()
+
+    def raise_if_cancelled(self) -> None:
+        if self._cancelled is not None:
+            raise self._cancelled
+
+
+class Client:
+    """Use one for the whole process; `close` it in the end."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tls = tls or ssl.create_default_context()
+        self._idle: dict[Origin, deque[Connection]] = {}
+        self._counts: dict[Origin, int] = {}
+        self._origins: dict[Connection, Origin] = {}
+        self._deadlines: dict[Connection, Deadlines] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    async def send(
+        self, call: Call, deadlines: Deadlines, *, whole: bool, limit: int, handle: Handle | None = None
+    ) -> Answer:
+        """The answer's head, or all of it when `whole`. Raises an `UpstreamError`; never one of a library."""
+        request = _request(call)
+        connection = self._pooled(call.origin)
+        if connection is not None:
+            answer = await self._exchange(connection, call, request, deadlines, whole, limit, handle)
+            if answer is not None:
+                return answer
+        if handle is not None:
+            handle.raise_if_cancelled()
+        connection = await self._connect(call.origin, deadlines.connect, handle)
+        answer = await self._exchange(connection, call, request, deadlines, whole, limit, handle)
+        if answer is None:
+            raise UpstreamDropped()
+        return answer
+
+    async def _exchange(
+        self,
+        connection: Connection,
+        call: Call,
+        request: bytes,
+        deadlines: Deadlines,
+        whole: bool,
+        limit: int,
+        handle: Handle | None,
+    ) -> Answer | None:
+        """None: the connection was dead and nothing was answered, so the request may be sent again."""
+        is_reused = connection.uses > 0
+        connection.start(request, wants_whole=whole, limit=limit)
+        self._deadlines[connection] = deadlines
+        if self._timer is None:
+            self._timer = self._loop.call_later(SWEEP_S, self._sweep)
+        if handle is not None:
+            handle.attach(connection)
+        try:
+            if call.upload is not None and connection.error is None:
+                await _upload(connection, call.upload, is_chunked=call.upload_length is None)
+            while connection.error is None and not (
+                connection.is_complete or (connection.has_head and not whole)
+            ):
+                await connection.wait()
+            if connection.error is not None:
+                raise connection.error
+            return Answer(connection, self._release, limit)
+        except BaseException as error:
+            was_silent = not connection.first_byte_at
+            self._release(connection)
+            if (
+                is_reused
+                and was_silent
+                and call.upload is None
+                and type(error) is UpstreamDropped
+                and error is connection.error
+            ):
+                return None
+            raise
+
+    # The pool
+
+    def _pooled(self, origin: Origin) -> Connection | None:
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if connection.transport is not None and not connection.transport.is_closing():
+                return connection
+            self._forget(connection)
+        return None
+
+    async def _connect(self, origin: Origin, timeout_s: float, handle: Handle | None) -> Connection:
+        if self._counts.get(origin, 0) >= MAX_CONNECTIONS:
+            raise UpstreamUnreachable("all connections to this vendor are in use")
+        self._counts[origin] = self._counts.get(origin, 0) + 1
+        connection = Connection(self._loop)
+        if handle is not None:
+            handle._task = cast("asyncio.Task[object]", asyncio.current_task())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._open(origin, connection)
+        except BaseException as error:
+            connection.close()
+            self._counts[origin] -= 1
+            if handle is not None and isinstance(error, asyncio.CancelledError):
+                handle.raise_if_cancelled()
+            if isinstance(error, TimeoutError):
+                raise UpstreamUnreachable("the vendor could not be reached in time") from error
+            if isinstance(error, ssl.SSLError | ssl.CertificateError):
+                raise UpstreamUnreachable(
+                    "no secure connection to the vendor: check its certificate"
+                ) from error
+            if isinstance(error, OSError):
+                raise UpstreamUnreachable("the vendor could not be reached") from error
+            raise
+        finally:
+            if handle is not None:
+                handle._task = None
+        self._origins[connection] = origin
+        return connection
+
+    async def _open(self, origin: Origin, connection: Connection) -> None:
+        tls = self._tls if origin.is_tls else None
+        if origin.proxy is not None and origin.is_tls:
+            await open_tunnel(self._loop, origin, connection, self._tls)
+            return
+        host, port = (origin.proxy.host, origin.proxy.port) if origin.proxy else (origin.host, origin.port)
+        await self._loop.create_connection(
+            lambda: connection, host, port, ssl=tls, server_hostname=origin.host if tls else None
+        )
+
+    def _release(self, connection: Connection) -> None:
+        """Back into the pool if it is fit for another exchange, closed otherwise. A second call does nothing."""
+        if self._deadlines.pop(connection, None) is None:
+            return
+        connection.on_idle = None
+        if connection.is_reusable() and not self._is_closed:
+            connection.is_busy = False
+            connection.idle_since = self._loop.time()
+            self._idle.setdefault(self._origins[connection], deque()).append(connection)
+        else:
+            connection.close()
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        origin = self._origins.pop(connection, None)
+        if origin is not None:
+            self._counts[origin] -= 1
+
+    # Time
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for connection, deadlines in list(self._deadlines.items()):
+            error = _overdue(connection, deadlines, now)
+            if error is not None:
+                connection.fail(error)
+                if connection.is_draining:
+                    self._release(connection)
+        for origin, idle in list(self._idle.items()):
+            while idle and _is_stale(idle[0], now):
+                connection = idle.popleft()
+                connection.close()
+                self._forget(connection)
+            if not idle:
+                del self._idle[origin]
+        is_needed = self._deadlines or self._idle
+        self._timer = self._loop.call_later(SWEEP_S, self._sweep) if is_needed else None
+
+    def open_connections(self) -> int:
+        return len(self._origins)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._origins):
+            connection.close()
+        await asyncio.sleep(0)  # one turn of the loop, in which the sockets close
+
+
+def _request(call: Call) -> bytes:
+    origin = call.origin
+    target = call.path
+    authorization = b""
+    if origin.proxy is not None and not origin.is_tls:
+        target = b"http://" + origin.host_header + call.path
+        authorization = origin.proxy.authorization
+    if call.upload is None:
+        length = b"content-length: %d\r\n" % len(call.body) if call.method != b"GET" else b""
+    elif call.upload_length is None:
+        length = b"transfer-encoding: chunked\r\n"
+    else:
+        length = b"content-length: %d\r\n" % call.upload_length
+    return b"".join(
+        (
+            call.method,
+            b" ",
+            target,
+            b" HTTP/1.1\r\nhost: ",
+            origin.host_header,
+            b"\r\naccept-encoding: identity\r\n",
+            authorization,
+            length,
+            call.head,
+            b"\r\n",
+            call.body,
+        )
+    )
+
+
+async def _upload(connection: Connection, upload: AsyncIterator[bytes], *, is_chunked: bool) -> None:
+    """Send the body as it comes, at the vendor's pace; stop when the vendor has already answered."""
+    async for data in upload:
+        if connection.error is not None or connection.has_head:
+            # An early answer is an answer; what was not sent makes the connection unfit for another.
+            connection.keep_alive_s = 0
+            return
+        if data:
+            connection.write(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
+            connection.last_read_at = asyncio.get_running_loop().time()
+            await connection.drained()
+    if is_chunked:
+        connection.write(b"0\r\n\r\n")
+
+
+def _overdue(connection: Connection, deadlines: Deadlines, now: float) -> UpstreamError | None:
+    if connection.is_draining:
+        return UpstreamTimeout() if now > connection.release_deadline else None
+    if now - connection.started_at > deadlines.total:
+        return UpstreamTimeout(f"the vendor took longer than {deadlines.total:g} s for the whole answer")
+    if connection.is_paused or connection.is_complete:
+        return None
+    if not connection.first_byte_at:
+        if now - max(connection.started_at, connection.last_read_at) > deadlines.first_byte:
+            return UpstreamTimeout(f"the vendor did not begin to answer within {deadlines.first_byte:g} s")
+    elif now - connection.last_read_at > deadlines.idle:
+        return UpstreamTimeout(f"the vendor was silent for {deadlines.idle:g} s inside its answer")
+    return None
+
+
+def _is_stale(connection: Connection, now: float) -> bool:
+    announced = connection.keep_alive_s
+    allowed = POOLED_IDLE_S if announced is None else min(POOLED_IDLE_S, max(announced - 1.0, 0.0))
+    return connection.transport is None or now - connection.idle_since > allowed
