@@ -148,6 +148,8 @@ class UpstreamError(PronghornError):
     """The vendor failed to answer. Nothing was charged; try again."""
 
     status, code, end_reason, retryable = 502, "upstream_error", "upstream_error", True
+    upstream_status = 0
+    """The vendor's own status, if it sent one."""
 
 
 class UpstreamUnreachable(UpstreamError):

@@ -12,6 +12,7 @@ from pronghorn.relay.incoming import Headers
 from pronghorn.routing import Grant, Snapshot
 
 MAX_CREDENTIAL = 256
+MAX_KNOWN_CALLERS = 10_000
 _HEADERS = frozenset(
     (
         b"authorization",
@@ -24,6 +25,7 @@ _HEADERS = frozenset(
         b"sec-websocket-protocol",
     )
 )
+_OTHER_HEADERS = _HEADERS - {b"authorization"}
 _SCHEMES = (b"bearer ", b"token ", b"key ")
 _SUBPROTOCOL = b"openai-insecure-api-key."
 
@@ -37,6 +39,25 @@ class Doorkeeper:
 
     def admit(self, snapshot: Snapshot, scope: Scope, now_s: float) -> tuple[Grant, str]:
         """The grant of the caller's key, and the caller's address. Raises `Unauthenticated` or `AccessDenied`."""
+        found = self._known(snapshot, scope) or self._look_up(snapshot, scope)
+        client = scope.get("client")
+        client_ip = client[0] if client else ""
+        if self._proxies:
+            client_ip = self._behind_proxies(scope, client_ip)
+        if found.expires_s is not None or found.networks is not None:
+            found.check_caller(now_s, client_ip)
+        return found, client_ip
+
+    @staticmethod
+    def _known(snapshot: Snapshot, scope: Scope) -> Grant | None:
+        """The quick way: one `Authorization` header as this snapshot has seen it before, and nothing else."""
+        fields = scope.get("pronghorn.headers")
+        if fields is None or len(fields) != len(scope["headers"]) or scope["query_string"]:
+            return None
+        grant = snapshot.known_callers.get(fields.get(b"authorization", b""))
+        return grant if grant is not None and _OTHER_HEADERS.isdisjoint(fields) else None
+
+    def _look_up(self, snapshot: Snapshot, scope: Scope) -> Grant:
         found: Grant | None = None
         secret_found = ""
         is_given = False
@@ -51,13 +72,11 @@ class Doorkeeper:
                 found, secret_found = grant, text
         if found is None:
             raise Unauthenticated(_WRONG if is_given else "")
-        client = scope.get("client")
-        client_ip = client[0] if client else ""
-        if self._proxies:
-            client_ip = self._behind_proxies(scope, client_ip)
-        if found.expires_s is not None or found.networks is not None:
-            found.check_caller(now_s, client_ip)
-        return found, client_ip
+        if len(snapshot.known_callers) < MAX_KNOWN_CALLERS:
+            value = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+            if _bare(value) == secret_found:
+                snapshot.known_callers[value] = found
+        return found
 
     def _grant(self, snapshot: Snapshot, secret: str) -> Grant | None:
         for hash_key in self._hash_keys:

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pronghorn.api.smuggling import METHODS, Headers, Refusal, check_head, malformed, size_of, unquote_path
 from pronghorn.kit.ids import request_id
+from pronghorn.kit.outbox import Outbox
 
 # What the next byte from the client belongs to. The order matters: true means "in the middle of something".
 _BETWEEN, _HEAD_BEGUN, _HEAD, _BODY, _UPGRADE, _REFUSED = range(6)
@@ -76,6 +77,7 @@ class Sweeper:
     def add(self, connection: "HttpConnection") -> None:
         if self._loop is not connection.loop:
             self._loop, self._timer = connection.loop, None
+            self.outbox = Outbox(connection.loop)
             self.connections.clear()
         self.connections.add(connection)
         if self._timer is None:
@@ -464,7 +466,10 @@ class HttpConnection(HttpToolsProtocol):
         if cycle.scope["method"] == "HEAD":
             body = b""
         if len(body) < _JOIN_LIMIT:
-            self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+            if not cycle.keep_alive:
+                self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+            else:
+                self.sweeper.outbox.write(self.transport, b"".join((STATUS_LINE[status], head, end, body)))
         else:
             self.transport.writelines((b"".join((STATUS_LINE[status], head, end)), body))
         if not cycle.keep_alive:

@@ -40,12 +40,10 @@ class Reply:
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         self.is_started = True
         if self._connection is not None:
-            lines = [b"%b: %b\r\n" % pair for pair in headers]
-            if status != 204:
-                lines.append(b"content-length: %d\r\n" % len(body))
-            lines.append(b"x-request-id: %b\r\n" % self.request_id.encode())
-            lines.append(_CORS_LINES)
-            self._connection.respond(status, b"".join(lines), body)
+            lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+            length = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
+            common = b"x-request-id: %b\r\n%b" % (self.request_id.encode(), _CORS_LINES)
+            self._connection.respond(status, lines + length + common, body)
             return
         length = [(b"content-length", b"%d" % len(body))] if status != 204 else []
         await self._send(

@@ -46,4 +46,7 @@ def parse_usd(text: str) -> int:
 
 def format_usd(nano: int) -> str:
     """Nano-dollars as a decimal string in USD with at least two decimals: `"5.00"`, `"0.0000375"`."""
-    return format_decimal(nano, decimals=9, at_least=2)
+    if nano < 0:
+        return "-" + format_usd(-nano)
+    digits = f"{nano:010d}"
+    return f"{digits[:-9]}.{digits[-9:-7]}{digits[-7:].rstrip('0')}"

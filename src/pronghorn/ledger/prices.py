@@ -65,12 +65,21 @@ class Charge(NamedTuple):
 class Price:
     """A price ready to compute with."""
 
-    __slots__ = ("_per_image", "_tiers", "_units", "dearest_input", "dearest_output", "document")
+    __slots__ = (
+        "_call_pico",
+        "_per_image",
+        "_tiers",
+        "_units",
+        "dearest_input",
+        "dearest_output",
+        "document",
+    )
 
     def __init__(self, document: PriceDocument) -> None:
         self.document = document
         self._units, self._tiers, self._per_image = _compile(document)
         all_units = (self._units, *(tier for _, tier in self._tiers))
+        self._call_pico = self._units.get("call", 0)
         self.dearest_input = max(units.get(part, 0) for units in all_units for part in _INPUT_PARTS)
         self.dearest_output = max(units.get(part, 0) for units in all_units for part in _OUTPUT_PARTS)
 
@@ -81,7 +90,7 @@ class Price:
             if usage.input <= above:
                 break
             units = tier
-        lines = _token_lines(usage, units)
+        lines = _token_lines(usage, units) if usage.has_parts() else _plain_lines(usage, units)
         if usage.calls and "call" in units:
             lines.append(Line("call", usage.calls, units["call"]))
         if usage.seconds and "second" in units:
@@ -95,12 +104,17 @@ class Price:
             pico_sum += count * pico
         return Charge(-(-pico_sum * factor_ppm // _NANO_DIVISOR), lines)
 
+    def bound_tokens(self, tokens_in: int, tokens_out: int, factor_ppm: int) -> int:
+        """`bound` for a call that consumes tokens and nothing else."""
+        pico_sum = tokens_in * self.dearest_input + tokens_out * self.dearest_output + self._call_pico
+        return -(-pico_sum * factor_ppm // _NANO_DIVISOR)
+
     def bound(self, usage: Usage, factor_ppm: int) -> int:
         """Nano-dollars that `usage` costs at the very most, whatever parts and tiers its tokens turn out to be."""
         pico_sum = usage.input * self.dearest_input + usage.output * self.dearest_output
         if usage.calls or usage.seconds or usage.characters or usage.images:
             pico_sum += (
-                usage.calls * self._units.get("call", 0)
+                usage.calls * self._call_pico
                 + usage.seconds * self._units.get("second", 0)
                 + usage.characters * self._units.get("character", 0)
                 + usage.images * self._image_pico(usage.image_kind)
@@ -122,6 +136,15 @@ _OUTPUT_PARTS = ("output", "reasoning", "audio_output", "image_output")
 _FALLBACK = dict.fromkeys(_INPUT_PARTS[1:], "input") | dict.fromkeys(_OUTPUT_PARTS[1:], "output")
 
 Units = dict[str, int]
+
+
+def _plain_lines(usage: Usage, units: Units) -> list[Line]:
+    lines = []
+    if usage.input and "input" in units:
+        lines.append(Line("input", usage.input, units["input"]))
+    if usage.output and "output" in units:
+        lines.append(Line("output", usage.output, units["output"]))
+    return lines
 
 
 def _token_lines(usage: Usage, units: Units) -> list[Line]:

@@ -32,3 +32,16 @@ class Usage(msgspec.Struct, omit_defaults=True):
     characters: int = 0
     is_estimated: bool = False
     """The vendor gave no usable count: these are ours."""
+
+    def has_parts(self) -> bool:
+        """Some tokens may have a price of their own."""
+        return bool(
+            self.cache_read
+            or self.cache_write_5m
+            or self.cache_write_1h
+            or self.audio_input
+            or self.image_input
+            or self.reasoning
+            or self.audio_output
+            or self.image_output
+        )

@@ -31,12 +31,15 @@ COUNT_EXTRA = 64
 
 def output_limit(peek: Peek, model: Model) -> int:
     """Tokens that one choice can have at most."""
-    asked = max(peek.max_tokens or 0, peek.max_completion_tokens or 0)
-    most = model.max_output_tokens or model.context_tokens or DEFAULT_OUTPUT_TOKENS
-    return asked or most
+    one, other = peek.max_tokens, peek.max_completion_tokens
+    if one and other:
+        return max(one, other)
+    return one or other or model.max_output_tokens or model.context_tokens or DEFAULT_OUTPUT_TOKENS
 
 
 def choices(peek: Peek) -> int:
+    if peek.n is None and peek.best_of is None:
+        return 1
     return max(peek.n or 1, peek.best_of or 1)
 
 

@@ -23,7 +23,7 @@ from pronghorn.relay.exchange import NOTHING, Exchange
 from pronghorn.relay.incoming import Headers, Sink
 from pronghorn.relay.reading import Reading
 from pronghorn.relay.streams import StreamReader
-from pronghorn.routing import Grant
+from pronghorn.routing import Meter
 from pronghorn.settings import Settings
 from pronghorn.upstream import Answer
 from pronghorn.wire.openai import Peek
@@ -65,12 +65,11 @@ class Delivery:
         answer.finish_soon()
 
     async def _whole(self, exchange: Exchange, answer: Answer, peek: Peek, sink: Sink) -> None:
-        body = await answer.whole()
+        body = answer.take_whole() if answer.is_whole else await answer.whole()
         content_type = answer.header(b"content-type")
         if exchange.is_stream:
             raise UpstreamError("the vendor answered without the stream that was asked for")
         reading = exchange.endpoint.read(body, content_type)
-        exchange.first_byte_ms = exchange.elapsed_ms()
         usage = reading.usage or await self.estimate(exchange, peek, reading.text)
         _complete(exchange, usage, peek)
         exchange.settle(200, "ok", usage=usage, is_free=_is_free(reading), finish=reading.finish)
@@ -103,7 +102,8 @@ class Delivery:
 
     def headers(self, exchange: Exchange) -> Headers:
         """What we say beside the answer."""
-        headers = rate_headers(exchange.grant)
+        meter = exchange.grant.meter
+        headers = rate_headers(meter) if meter.requests or meter.tokens else []
         if exchange.adjusted_limit:
             headers.append((b"x-pronghorn-adjusted", b"max_tokens=%d" % exchange.adjusted_limit))
         if exchange.upstream_model != exchange.model_name:
@@ -245,10 +245,10 @@ class _Stream:
         self._sink.break_off()
 
 
-def rate_headers(grant: Grant) -> Headers:
+def rate_headers(meter: Meter) -> Headers:
     """`x-ratelimit-*` as OpenAI's SDKs read them, for keys that have such limits."""
     headers: Headers = []
-    for bucket, what in ((grant.meter.requests, b"requests"), (grant.meter.tokens, b"tokens")):
+    for bucket, what in ((meter.requests, b"requests"), (meter.tokens, b"tokens")):
         if bucket is not None:
             level = bucket.level(time.monotonic())
             headers += [

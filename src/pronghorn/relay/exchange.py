@@ -118,7 +118,6 @@ class Exchange:
     def _count(self, end_reason: str, usage: Usage) -> None:
         metrics, endpoint = self._metrics, self.endpoint.name
         metrics.requests[endpoint, self.grant.mode, end_reason] += 1
-        metrics.duration_ms[endpoint] += self.elapsed_ms()
         metrics.input_tokens[endpoint] += usage.input
         metrics.output_tokens[endpoint] += usage.output
 
@@ -133,6 +132,8 @@ class Exchange:
         charge: int,
     ) -> Record:
         incoming, grant, channel = self.incoming, self.grant, self.channel
+        duration_ms = self.elapsed_ms()
+        self._metrics.duration_ms[self.endpoint.name] += duration_ms
         return Record(
             incoming.id,
             int(incoming.received_s * 1000),
@@ -155,8 +156,8 @@ class Exchange:
             cost.nano - charge,
             cost.lines,  # type: ignore[arg-type]  # a Line is a tuple of the same three
             grant.factor_ppm,
-            self.first_byte_ms,
-            self.elapsed_ms(),
+            self.first_byte_ms if self.is_stream else duration_ms,
+            duration_ms,
             self.upstream_request_id[:200],
             incoming.client_ip,
             self.attempts,

@@ -10,32 +10,27 @@ from pronghorn.upstream import Call
 from pronghorn.wire import openai
 from pronghorn.wire.openai import Peek
 
-PASSED_HEADERS = frozenset(
-    (b"openai-beta", b"http-referer", b"x-title", b"x-client-request-id", b"user-agent")
-)
 SIMULATE = b"x-pronghorn-simulate"
+PASSED_HEADERS = frozenset((b"openai-beta", b"http-referer", b"x-title", SIMULATE))
+"""What vendors may see of the caller's headers. `SIMULATE` is refused before, unless the key is a test key."""
+_JSON_LINE = b"content-type: %b\r\n" % JSON
 _WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
 
 
 def build(exchange: Exchange, channel: Channel, peek: Peek, form: Form | None) -> Call:
     """The call of `channel` for this exchange."""
     incoming = exchange.incoming
-    head = [channel.credential_head()]
-    for name in PASSED_HEADERS:
-        value = incoming.headers.get(name)
-        if value is not None:
-            head.append(b"%b: %b\r\n" % (name, value))
-    if exchange.grant.is_test and (simulate := incoming.headers.get(SIMULATE)) is not None:
-        head.append(b"%b: %b\r\n" % (SIMULATE, simulate))
-    path = channel.paths[exchange.endpoint.name]
-    if form is not None:
-        head.append(b"content-type: %b\r\n" % incoming.headers.get(b"content-type", b""))
-        model = exchange.upstream_model
-        return Call(
-            channel.origin, path, b"".join(head), upload=form.stream(model), upload_length=form.length(model)
+    headers = incoming.headers
+    head = channel.head(exchange.endpoint.name)
+    if not PASSED_HEADERS.isdisjoint(headers):
+        head += b"".join(
+            [b"%b: %b\r\n" % (name, headers[name]) for name in PASSED_HEADERS if name in headers]
         )
-    head.append(b"content-type: %b\r\n" % JSON)
-    return Call(channel.origin, path, b"".join(head), json_body(exchange, channel, peek))
+    if form is not None:
+        head += b"content-type: %b\r\n" % headers[b"content-type"]
+        model = exchange.upstream_model
+        return Call(channel.origin, head, upload=form.stream(model), upload_length=form.length(model))
+    return Call(channel.origin, head + _JSON_LINE, json_body(exchange, channel, peek))
 
 
 def json_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
@@ -49,7 +44,7 @@ def json_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
     if exchange.adjusted_limit:
         limit = msgspec.Raw(b"%d" % exchange.adjusted_limit)
         changes |= dict.fromkeys(_limit_fields(exchange, channel, peek), limit)
-    if not changes and not _is_ambiguous(body):
+    if not changes and not _is_ambiguous(body, peek):
         return body
     return msgspec.json.encode(openai.members_decoder.decode(body) | changes)
 
@@ -79,10 +74,17 @@ def _limit_fields(exchange: Exchange, channel: Channel, peek: Peek) -> list[str]
     return [channel.vendor.output_limit if exchange.endpoint.name == "chat" else "max_tokens"]
 
 
-def _is_ambiguous(body: bytes) -> bool:
+def _is_ambiguous(body: bytes, peek: Peek) -> bool:
     """Could another parser read another model or limit out of this body than ours did?
 
     True for a member that is there twice, at whatever depth (a false alarm only costs writing the body anew),
     and for letters written as escapes, with which a member could hide its name.
     """
-    return b"\\u00" in body or any(body.count(name) > 1 for name in openai.OWNED)
+    limits = (peek.max_tokens is not None) + (peek.max_completion_tokens is not None)
+    return (
+        body.count(b'"model"') > 1
+        or body.count(b'"max_') > limits
+        or body.count(b'"stream') > (peek.stream is not None) + (peek.stream_options is not None)
+        or body.count(b'"n"') > (peek.n is not None)
+        or b"\\u00" in body
+    )

@@ -29,13 +29,35 @@ Reader = Callable[[bytes, bytes], Reading]
 
 def completion(body: bytes, _content_type: bytes) -> Reading:
     """A chat or text completion."""
-    answer = _decode(openai.answer_decoder, body)
-    if not answer.choices:
+    answer = decode_completion(body)
+    if answer is None:
+        raise UpstreamError("the vendor's answer is not the JSON that this route gives")
+    if answer.error is not None:
+        raise UpstreamError("the vendor answered with an error under a status of success")
+    choices = answer.choices
+    if not choices:
         raise UpstreamError("the vendor's answer has no choices")
-    produced = "".join([choice_text(choice) for choice in answer.choices])
-    has_other = any(has_other_content(choice) for choice in answer.choices)
-    finish = next((choice.finish_reason for choice in answer.choices if choice.finish_reason), "")
-    return Reading(usage(answer.usage), finish, not produced and not has_other, produced)
+    if len(choices) == 1:
+        produced, finish = choice_text(choices[0]), choices[0].finish_reason or ""
+    else:
+        produced = "".join([choice_text(choice) for choice in choices])
+        finish = next((choice.finish_reason for choice in choices if choice.finish_reason), "")
+    is_empty = not produced and not any(has_other_content(choice) for choice in choices)
+    found = answer.usage
+    return Reading(normal_usage(found) if found is not None else None, finish, is_empty, produced)
+
+
+def decode_completion(body: bytes) -> openai.Answer | None:
+    """A completion or a chunk of one; None for what is neither. Absurd usage is no usage, and no reason to fail."""
+    try:
+        return openai.answer_decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        odd = openai.odd_answer_decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return openai.Answer(choices=odd.choices, error=odd.error)
 
 
 def listing(body: bytes, _content_type: bytes) -> Reading:
@@ -135,13 +157,17 @@ def _call_text(call: Any) -> str:
 
 
 def usage(raw: msgspec.Raw) -> Usage | None:
-    """A `usage` object in our shape; None if it is missing, or absurd in any of its numbers."""
+    """A `usage` object in our shape; None if it is missing or absurd."""
     if not openai.is_present(raw):
         return None
     try:
-        found = openai.usage_decoder.decode(raw)
+        return normal_usage(openai.usage_decoder.decode(raw))
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def normal_usage(found: openai.UsageObject) -> Usage | None:
+    """None if any of its numbers cannot be believed."""
     if found.seconds is not None and found.prompt_tokens is None and found.input_tokens is None:
         return _duration(found.seconds)
     tokens_in = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
@@ -168,18 +194,14 @@ def usage(raw: msgspec.Raw) -> Usage | None:
 
 
 def _is_believable(found: Usage) -> bool:
-    numbers = (
-        found.input,
-        found.output,
-        found.cache_read,
-        found.cache_write_5m,
-        found.audio_input,
-        found.image_input,
-        found.reasoning,
-        found.audio_output,
-        found.image_output,
+    parts_in = (found.cache_read, found.cache_write_5m, found.audio_input, found.image_input)
+    parts_out = (found.reasoning, found.audio_output, found.image_output)
+    return (
+        0 <= found.input < TOKEN_CAP
+        and 0 <= found.output < TOKEN_CAP
+        and (not any(parts_in) or 0 <= min(parts_in) <= max(parts_in) <= TOKEN_CAP)
+        and (not any(parts_out) or 0 <= min(parts_out) <= max(parts_out) <= TOKEN_CAP)
     )
-    return min(numbers) >= 0 and max(numbers) < TOKEN_CAP
 
 
 def _duration(value: float | str) -> Usage | None:

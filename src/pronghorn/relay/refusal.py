@@ -30,7 +30,7 @@ class _Body(msgspec.Struct):
 
 def read(answer: Answer, body: bytes, channel: Channel) -> UpstreamError:
     error = _classify(answer, body, channel)
-    error.upstream_status = answer.status  # type: ignore[attr-defined]
+    error.upstream_status = answer.status
     return error
 
 

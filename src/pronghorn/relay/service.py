@@ -9,7 +9,6 @@ import structlog
 from pronghorn.errors import (
     AccessDenied,
     BadRequest,
-    CallerGone,
     ModelNotFound,
     NoChannel,
     PronghornError,
@@ -73,7 +72,16 @@ class Relay:
         try:
             grant.enter(self._clock.monotonic())
             exchange.has_entered = True
-            await self._serve(exchange, sink)
+            self._journal.check()
+            if incoming.upload is not None:
+                await self._serve_form(exchange, sink)
+            else:
+                peek = _peek_json(exchange)
+                candidates = self._admit(exchange, peek)
+                most = self._holder.hold_at_once(exchange, peek, len(incoming.body))
+                if most is not None:
+                    await self._holder.hold(exchange, peek, most)
+                await self._attempts(exchange, candidates, peek, None, sink)
         except PronghornError as error:
             exchange.settle(error.status, error.end_reason, error=error.message)
             raise
@@ -83,42 +91,39 @@ class Relay:
         except Exception:
             exchange.settle(500, "bug", error="internal error")
             raise
+        finally:
+            sink.on_disconnect(None)
 
-    async def _serve(self, exchange: Exchange, sink: Sink) -> None:
-        self._journal.check()
-        if outgoing.SIMULATE in exchange.incoming.headers and not exchange.grant.is_test:
+    async def _serve_form(self, exchange: Exchange, sink: Sink) -> None:
+        incoming = exchange.incoming
+        assert incoming.upload is not None
+        length = _content_length(incoming)
+        form = Form(incoming.headers[b"content-type"], incoming.upload, length)
+        try:
+            await form.read_ahead()
+            peek = _peek_form(form)
+            candidates = self._admit(exchange, peek)
+            most = self._holder.hold_at_once(exchange, peek, length or self._settings.max_upload_bytes)
+            if most is not None:
+                await self._holder.hold(exchange, peek, most)
+            await self._attempts(exchange, candidates, peek, form, sink)
+        finally:
+            form.close()
+
+    def _admit(self, exchange: Exchange, peek: Peek) -> Iterator[Channel]:
+        """Who could answer. Raises what speaks against asking anybody."""
+        grant, endpoint, snapshot = exchange.grant, exchange.endpoint, self._loader.snapshot
+        if outgoing.SIMULATE in exchange.incoming.headers and not grant.is_test:
             raise BadRequest(
                 "x-pronghorn-simulate is for test keys (sk-test...)", param="x-pronghorn-simulate"
             )
-        snapshot = self._loader.snapshot
-        peek, form = await self._peek(exchange)
-        try:
-            model = exchange.model = _find_model(snapshot, exchange, peek)
-            candidates = plan(snapshot, exchange.grant, model, exchange.endpoint.name)
-            check_priced(exchange, allow_unpriced=self._settings.allow_unpriced)
-            exchange.is_stream = exchange.endpoint.stream is not None and _wants_stream(exchange, peek)
-            await self._holder.hold(exchange, peek, _body_bytes(exchange, self._settings))
-            handle = Handle()
-            sink.on_disconnect(lambda: handle.cancel(CallerGone()))
-            await self._attempts(exchange, candidates, peek, form, handle, sink)
-        finally:
-            sink.on_disconnect(None)
-            if form is not None:
-                form.close()
-
-    async def _peek(self, exchange: Exchange) -> tuple[Peek, Form | None]:
-        incoming, endpoint = exchange.incoming, exchange.endpoint
-        content_type = incoming.headers.get(b"content-type", b"")
-        kind = content_type.partition(b";")[0].strip().lower()
-        if incoming.upload is not None:
-            form = Form(content_type, incoming.upload, _content_length(incoming))
-            await form.read_ahead()
-            return _peek_form(form), form
-        if kind not in (JSON, b"") and JSON in endpoint.bodies:
-            raise UnsupportedMediaType(
-                f"the Content-Type of this route is application/json, not {kind.decode('latin-1')[:80]!r}"
-            )
-        return _peek_json(incoming.body), None
+        model = exchange.model = _find_model(snapshot, exchange, peek)
+        candidates = plan(snapshot, grant, model, endpoint.name)
+        check_priced(exchange, allow_unpriced=self._settings.allow_unpriced)
+        if endpoint.stream is not None:
+            is_sound = endpoint.measure == "speech"
+            exchange.is_stream = peek.stream_format == "sse" if is_sound else bool(peek.stream)
+        return candidates
 
     async def _attempts(
         self,
@@ -126,30 +131,31 @@ class Relay:
         candidates: Iterator[Channel],
         peek: Peek,
         form: Form | None,
-        handle: Handle,
         sink: Sink,
     ) -> None:
         """Ask one channel after the other until one delivers, or fails in a way that another cannot mend."""
-        failure: PronghornError = NoChannel()
+        handle = Handle()
+        sink.on_disconnect(handle.caller_gone)
+        failure: PronghornError | None = None
         for channel in candidates:
             exchange.channel = channel
             exchange.upstream_model = channel.models.get(exchange.model_name, exchange.model_name)
-            begun_ms = exchange.elapsed_ms()
+            begun_ms = exchange.elapsed_ms() if exchange.attempts else 0
+            attempt = Attempt(channel.id, 0, "", 0)
+            exchange.attempts.append(attempt)
             try:
                 answer = await self._ask(exchange, channel, peek, form, handle)
-                exchange.attempts.append(
-                    Attempt(channel.id, answer.status, "", exchange.elapsed_ms() - begun_ms)
-                )
+                attempt.status = answer.status
+                attempt.duration_ms = exchange.elapsed_ms() - begun_ms
                 await self._delivery.deliver(exchange, answer, peek, sink)
                 return
             except UpstreamError as error:
                 if exchange.is_settled:
                     return  # a part was delivered, and the caller was told how it ended
                 failure = error
-                status = getattr(error, "upstream_status", 0)
-                exchange.attempts.append(
-                    Attempt(channel.id, status, error.code_word, exchange.elapsed_ms() - begun_ms)
-                )
+                attempt.status = error.upstream_status or attempt.status
+                attempt.error = error.code_word
+                attempt.duration_ms = exchange.elapsed_ms() - begun_ms
                 log.info(
                     "attempt.failed",
                     request_id=exchange.incoming.id,
@@ -158,7 +164,7 @@ class Relay:
                 )
             if len(exchange.attempts) >= MAX_ATTEMPTS or not _may_ask_another(exchange, failure, form):
                 break
-        raise failure
+        raise failure or NoChannel()
 
     async def _ask(
         self, exchange: Exchange, channel: Channel, peek: Peek, form: Form | None, handle: Handle
@@ -206,7 +212,13 @@ def _find_model(snapshot: Snapshot, exchange: Exchange, peek: Peek) -> Model:
     return model
 
 
-def _peek_json(body: bytes) -> Peek:
+def _peek_json(exchange: Exchange) -> Peek:
+    body = exchange.incoming.body
+    content_type = exchange.incoming.headers.get(b"content-type", JSON)
+    if content_type != JSON and (kind := content_type.partition(b";")[0].strip().lower()) not in (JSON, b""):
+        raise UnsupportedMediaType(
+            f"the Content-Type of this route is application/json, not {kind.decode('latin-1')[:80]!r}"
+        )
     try:
         return openai.peek_decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -236,21 +248,9 @@ def _peek_form(form: Form) -> Peek:
         raise BadRequest(f"a field of the form is not valid: {error}") from error
 
 
-def _wants_stream(exchange: Exchange, peek: Peek) -> bool:
-    if exchange.endpoint.measure == "speech":
-        return peek.stream_format == "sse"
-    return bool(peek.stream)
-
-
 def _content_length(incoming: Incoming) -> int | None:
     text = incoming.headers.get(b"content-length", b"")
     return int(text) if text.isdigit() else None
-
-
-def _body_bytes(exchange: Exchange, settings: Settings) -> int:
-    if exchange.incoming.upload is None:
-        return len(exchange.incoming.body)
-    return _content_length(exchange.incoming) or settings.max_upload_bytes
 
 
 def _may_ask_another(exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:

@@ -56,16 +56,15 @@ class CompletionReader:
         if payload == DONE:
             self.is_ended = True
             return True
-        try:
-            chunk = openai.answer_decoder.decode(payload)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise UpstreamError("the vendor sent an event that makes no sense") from error
-        if len(chunk.error) and openai.is_present(chunk.error):
+        chunk = reading.decode_completion(payload)
+        if chunk is None:
+            raise UpstreamError("the vendor sent an event that makes no sense")
+        if chunk.error is not None:
             raise UpstreamError("the vendor reported an error inside its stream")
-        if len(chunk.usage) and (found := reading.usage(chunk.usage)) is not None:
+        if chunk.usage is not None and (found := reading.normal_usage(chunk.usage)) is not None:
             self.usage = found
         if not chunk.choices:
-            return not (self.hides_usage and openai.is_present(chunk.usage))
+            return not (self.hides_usage and b'"usage"' in payload)
         for choice in chunk.choices:
             text = reading.choice_text(choice)
             if text:

@@ -21,11 +21,10 @@ def plan(snapshot: Snapshot, grant: Grant, model: Model, endpoint: str) -> Itera
             "GET /v1/models lists what this key can use",
             retry_after_s=30,
         )
-    if len(tiers) == 1 and len(tiers[0]) == 1:
-        candidates = tiers[0]
-    else:
-        candidates = [channel for tier in tiers for channel in _shuffled(tier)]
-    candidates = [channel for channel in candidates if endpoint in channel.paths]
+    if len(tiers) == 1 and len(tiers[0]) == 1 and tiers[0][0].serves(endpoint):
+        return iter(tiers[0])
+    candidates = [channel for tier in tiers for channel in _shuffled(tier)]
+    candidates = [channel for channel in candidates if channel.serves(endpoint)]
     if not candidates:
         raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")
     return iter(candidates)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pronghorn.ledger.prices import Price
 from pronghorn.routing.grant import Grant
-from pronghorn.upstream import Origin
+from pronghorn.upstream import Origin, request_head
 from pronghorn.vendors import ChatVendor
 
 
@@ -13,15 +13,14 @@ class Channel:
     """A vendor's account, ready to be called."""
 
     __slots__ = (
+        "_heads",
         "_next",
         "base_path",
         "groups",
-        "heads",
         "id",
         "models",
         "name",
         "origin",
-        "paths",
         "priority",
         "secrets",
         "vendor",
@@ -51,23 +50,25 @@ class Channel:
         self.groups = frozenset(groups)
         self.priority = priority
         self.weight = max(weight, 0)
-        self.heads = [vendor.auth.head(credential) for credential in credentials]
         self.secrets = [credential.encode() for credential in credentials if len(credential) >= 6]
-        self.paths: dict[str, bytes] = {
-            endpoint: path.encode()
+        authorizations = [vendor.auth.head(credential) for credential in credentials] or [b""]
+        self._heads = {
+            endpoint: [request_head(origin, path.encode()) + line for line in authorizations]
             for endpoint in vendor.paths
             if (path := vendor.url_path(base_path, endpoint)) is not None
         }
         self._next = 0
 
-    def credential_head(self) -> bytes:
-        """Header lines with the next credential of the pool, in turn."""
-        if len(self.heads) == 1:
-            return self.heads[0]
-        if not self.heads:
-            return b""
-        self._next = (self._next + 1) % len(self.heads)
-        return self.heads[self._next]
+    def serves(self, endpoint: str) -> bool:
+        return endpoint in self._heads
+
+    def head(self, endpoint: str) -> bytes:
+        """Request line and fixed header lines, with the next credential of the pool, in turn."""
+        heads = self._heads[endpoint]
+        if len(heads) == 1:
+            return heads[0]
+        self._next = (self._next + 1) % len(heads)
+        return heads[self._next]
 
 
 class Model:
@@ -126,6 +127,8 @@ class Snapshot:
         self.models = models or {}
         self.channels = tuple(channels)
         self.sandbox = sandbox
+        self.known_callers: dict[bytes, Grant] = {}
+        """`Authorization` values that were looked up before; bounded, and gone with the snapshot."""
         self._tiers: dict[tuple[str, str], list[list[Channel]]] = {}
         self._by_model: dict[str, list[Channel]] = {}
         for channel in channels:

@@ -1,0 +1,36 @@
+"""The sandbox: a local server that plays every vendor, offline and free, so that a test key needs nobody else.
+
+It is a second opinion: it imports `kit` alone and reads bodies as plain JSON, so it shares no mistake with the
+adapters and converters that talk to it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from pronghorn.sandbox import faults, openai
+from pronghorn.sandbox.errors import error_middleware
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+__all__ = ["create_app", "run"]
+
+
+def create_app() -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[error_middleware, faults.middleware])
+    app.add_routes(openai.routes)
+    return app
+
+
+async def run(host: str, port: int, ready: Callable[[int], None], until: asyncio.Event) -> None:
+    """Serve until `until` is set. `ready` is told the port, which the system chose if it was 0."""
+    runner = web.AppRunner(create_app(), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024, shutdown_timeout=2)
+        await site.start()
+        ready(runner.addresses[0][1])
+        await until.wait()
+    finally:
+        await runner.cleanup()

@@ -13,7 +13,17 @@ DRAIN_S = 1.0
 class Answer:
     """Read it with `chunk` until that gives nothing, or with `whole`. Always `release` it in the end."""
 
-    __slots__ = ("_connection", "_inflate", "_is_released", "_limit", "_release", "_total", "headers", "status")
+    __slots__ = (
+        "_by_name",
+        "_connection",
+        "_inflate",
+        "_is_released",
+        "_limit",
+        "_release",
+        "_total",
+        "headers",
+        "status",
+    )
 
     def __init__(self, connection: Connection, release: Callable[[Connection], None], limit: int) -> None:
         self._connection = connection
@@ -23,14 +33,12 @@ class Answer:
         self._is_released = False
         self.status = connection.status
         self.headers: Headers = connection.headers
+        self._by_name = dict(self.headers)
         self._inflate = _inflater(self.header(b"content-encoding"))
 
     def header(self, name: bytes) -> bytes:
-        """The first value of a header by its lower-case name; empty if it is not there."""
-        for header, value in self.headers:
-            if header == name:
-                return value
-        return b""
+        """The last value of a header by its lower-case name; empty if it is not there."""
+        return self._by_name.get(name, b"")
 
     async def chunk(self) -> bytes:
         """The bytes that have come, waiting for some; empty at the end. Raises an `UpstreamError`."""
@@ -45,6 +53,14 @@ class Answer:
         if self._inflate is None:
             return data
         return self._inflated(data) or await self.chunk()
+
+    @property
+    def is_whole(self) -> bool:
+        """All of it has come, and needs no unpacking: `take_whole` gives it without a pause."""
+        return self._connection.is_complete and self._inflate is None
+
+    def take_whole(self) -> bytes:
+        return self._connection.take()
 
     async def whole(self) -> bytes:
         """The body up to its end. Raises an `UpstreamError`, also when it is larger than the limit."""

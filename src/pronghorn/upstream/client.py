@@ -10,7 +10,15 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import NamedTuple, cast
 
-from pronghorn.errors import PronghornError, UpstreamDropped, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from pronghorn.errors import (
+    CallerGone,
+    PronghornError,
+    UpstreamDropped,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from pronghorn.kit.outbox import Outbox
 from pronghorn.upstream.answer import Answer
 from pronghorn.upstream.connection import Connection
 from pronghorn.upstream.origin import Origin
@@ -33,17 +41,14 @@ class Deadlines(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One request, ready to be written. `head` has no `Host`, length or connection lines: they are added here."""
+    """One request, ready to be written. `head` is what `request_head` gave and more header lines with their CRLF."""
 
     origin: Origin
-    path: bytes
     head: bytes
-    """Header lines, each with its CRLF."""
     body: bytes = b""
     upload: AsyncIterator[bytes] | None = None
     """A body that is still coming; `upload_length` is its length, None if unknown."""
     upload_length: int | None = None
-    method: bytes = b"POST"
 
 
 class Handle:
@@ -55,6 +60,9 @@ class Handle:
         self._connection: Connection | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancelled: PronghornError | None = None
+
+    def caller_gone(self) -> None:
+        self.cancel(CallerGone())
 
     def attach(self, connection: Connection) -> None:
         self._connection = connection
@@ -79,6 +87,7 @@ class Client:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox(self._loop)
         self._tls = tls or ssl.create_default_context()
         self._idle: dict[Origin, deque[Connection]] = {}
         self._counts: dict[Origin, int] = {}
@@ -161,7 +170,7 @@ class Client:
         if self._counts.get(origin, 0) >= MAX_CONNECTIONS:
             raise UpstreamUnreachable("all connections to this vendor are in use")
         self._counts[origin] = self._counts.get(origin, 0) + 1
-        connection = Connection(self._loop)
+        connection = Connection(self._loop, self._outbox)
         if handle is not None:
             handle._task = cast("asyncio.Task[object]", asyncio.current_task())
         try:
@@ -247,34 +256,26 @@ class Client:
         await asyncio.sleep(0)  # one turn of the loop, in which the sockets close
 
 
-def _request(call: Call) -> bytes:
-    origin = call.origin
-    target = call.path
-    authorization = b""
+def request_head(origin: Origin, path: bytes, method: bytes = b"POST") -> bytes:
+    """The request line and the lines that every request to `origin` has; made once, used for all of them."""
+    target, authorization = path, b""
     if origin.proxy is not None and not origin.is_tls:
-        target = b"http://" + origin.host_header + call.path
+        target = b"http://" + origin.host_header + path
         authorization = origin.proxy.authorization
-    if call.upload is None:
-        length = b"content-length: %d\r\n" % len(call.body) if call.method != b"GET" else b""
-    elif call.upload_length is None:
-        length = b"transfer-encoding: chunked\r\n"
-    else:
-        length = b"content-length: %d\r\n" % call.upload_length
-    return b"".join(
-        (
-            call.method,
-            b" ",
-            target,
-            b" HTTP/1.1\r\nhost: ",
-            origin.host_header,
-            b"\r\naccept-encoding: identity\r\n",
-            authorization,
-            length,
-            call.head,
-            b"\r\n",
-            call.body,
-        )
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity\r\n%b" % (
+        method,
+        target,
+        origin.host_header,
+        authorization,
     )
+
+
+def _request(call: Call) -> bytes:
+    if call.upload is None:
+        return b"%bcontent-length: %d\r\n\r\n%b" % (call.head, len(call.body), call.body)
+    if call.upload_length is None:
+        return call.head + b"transfer-encoding: chunked\r\n\r\n"
+    return b"%bcontent-length: %d\r\n\r\n" % (call.head, call.upload_length)
 
 
 async def _upload(connection: Connection, upload: AsyncIterator[bytes], *, is_chunked: bool) -> None:

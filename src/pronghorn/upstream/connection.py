@@ -10,6 +10,7 @@ from typing import cast
 import httptools
 
 from pronghorn.errors import PronghornError, UpstreamDropped, UpstreamError, UpstreamTruncated
+from pronghorn.kit.outbox import Outbox
 
 READ_HIGH_WATER = 64 * 1024
 WRITE_HIGH_WATER = 256 * 1024
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
         "_is_interim",
         "_limit",
         "_loop",
+        "_outbox",
         "_parser",
         "_reads_to_close",
         "_wants_whole",
@@ -58,8 +60,9 @@ class Connection(asyncio.Protocol):
         "waiter",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self._loop = loop
+        self._outbox = outbox
         self.transport: asyncio.Transport | None = None
         self.uses = 0
         self.is_busy = False
@@ -96,9 +99,10 @@ class Connection(asyncio.Protocol):
         if self.transport is None or self.transport.is_closing():
             self.fail(UpstreamDropped())
             return
-        self.transport.write(request)
+        self._outbox.write(self.transport, request)
 
     def write(self, data: bytes) -> None:
+        self._outbox.flush()
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 

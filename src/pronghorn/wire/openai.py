@@ -34,10 +34,6 @@ class Peek(msgspec.Struct):
     input: msgspec.Raw = NOTHING
 
 
-OWNED = (b'"model"', b'"stream"', b'"stream_options"', b'"max_tokens"', b'"max_completion_tokens"', b'"n"')
-"""Members that the gateway acts on. Twice in one body, a vendor could read another one than we did."""
-
-
 class TokenDetails(msgspec.Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -90,8 +86,16 @@ class Answer(msgspec.Struct):
     """A chat or text completion, whole or one chunk of it."""
 
     choices: list[Choice] | None = None
-    usage: msgspec.Raw = NOTHING
-    error: msgspec.Raw = NOTHING
+    usage: UsageObject | None = None
+    error: Any = None
+
+
+class AnswerOddUsage(msgspec.Struct):
+    """The same, for vendors whose `usage` is nothing that can be understood."""
+
+    choices: list[Choice] | None = None
+    usage: Any = None
+    error: Any = None
 
 
 class ListAnswer(msgspec.Struct):
@@ -122,6 +126,7 @@ class Event(msgspec.Struct):
 
 
 peek_decoder = msgspec.json.Decoder(Peek)
+odd_answer_decoder = msgspec.json.Decoder(AnswerOddUsage)
 answer_decoder = msgspec.json.Decoder(Answer)
 list_decoder = msgspec.json.Decoder(ListAnswer)
 transcript_decoder = msgspec.json.Decoder(Transcript)
