@@ -14,6 +14,8 @@ from pronghorn.accounts import secrets
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.api import Dispatcher
 from pronghorn.api.credentials import Doorkeeper
+from pronghorn.api.dispatcher import Asgi
+from pronghorn.api.reply import Receive, Scope, Send
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import journal as journal_files
 from pronghorn.ledger import posting, repository
@@ -128,7 +130,7 @@ async def open_gateway(
         settings=settings,
         clock=clock,
         metrics=metrics,
-        manage=create_app(context),  # type: ignore[arg-type]  # Litestar's own names for the ASGI types
+        manage=OnDemand(lambda: create_app(context)),
         readiness=lambda: gateway.readiness(),
     )
     gateway = Gateway(
@@ -137,6 +139,22 @@ async def open_gateway(
     loops = (journal.sync_forever(), loader.refresh_forever(), _keep_house(gateway))
     gateway.tasks += [asyncio.get_running_loop().create_task(loop) for loop in loops]
     return gateway
+
+
+class OnDemand:
+    """An ASGI application that is built at its first request, in a thread, while others are served.
+
+    The management API costs a third of the server's memory, and many servers of a fleet never see a call of it.
+    """
+
+    def __init__(self, build: Callable[[], Asgi]) -> None:
+        self._build = build
+        self._app: asyncio.Task[Asgi] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            self._app = asyncio.get_running_loop().create_task(asyncio.to_thread(self._build))
+        await (await asyncio.shield(self._app))(scope, receive, send)
 
 
 def _server_id(settings: Settings) -> str:

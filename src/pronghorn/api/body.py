@@ -14,14 +14,21 @@ def check_length(headers: dict[bytes, bytes], limit: int) -> None:
         raise _too_large(limit)
 
 
-async def read(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """The whole body, unpacked. Raises `TooLarge`, `CallerGone`, `UnsupportedMediaType`."""
+async def read(receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises `TooLarge` or `CallerGone`."""
     message = await receive()
     if message["type"] == "http.disconnect":
         raise CallerGone
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
         body = b"".join([body, *[part async for part in stream(receive, limit, already=len(body))]])
+    return body
+
+
+def unpack(body: bytes, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """The body without its compression. Raises `TooLarge`, `BadRequest` or `UnsupportedMediaType`."""
+    if len(body) > limit:
+        raise _too_large(limit)
     encoding = headers.get(b"content-encoding")
     return body if encoding is None else _unpack(body, encoding.strip().lower(), limit)
 

@@ -107,7 +107,11 @@ class Dispatcher:
             body.check_length(headers, self._settings.max_body_bytes)
             if endpoint.bodies == (MULTIPART,):
                 raise UnsupportedMediaType(f"/v1/{endpoint.path} takes multipart/form-data with a file")
-            content = await body.read(receive, headers, self._settings.max_body_bytes)
+            connection = scope.get("pronghorn.connection")
+            here = connection.whole_body() if connection is not None else None
+            if here is None:
+                here = await body.read(receive, self._settings.max_body_bytes)
+            content = body.unpack(here, headers, self._settings.max_body_bytes)
         incoming = Incoming(reply.request_id, headers, content, upload, client_ip, now_s, model)
         await self._relay.serve(incoming, grant, endpoint, reply)
 

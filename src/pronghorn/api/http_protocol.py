@@ -25,6 +25,7 @@ from pronghorn.kit.outbox import Outbox
 _BETWEEN, _HEAD_BEGUN, _HEAD, _BODY, _UPGRADE, _REFUSED = range(6)
 
 _JOIN_LIMIT = 64 * 1024
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +383,7 @@ class HttpConnection(HttpToolsProtocol):
             raw_path = self.root_path.encode("ascii") + raw_path
         scope = {
             "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "asgi": _ASGI,
             "http_version": version,
             "server": self.server,
             "client": self.client,
@@ -393,7 +394,7 @@ class HttpConnection(HttpToolsProtocol):
             "raw_path": raw_path,
             "query_string": query,
             "headers": headers,
-            "state": self.app_state.copy(),
+            "state": {},
             "pronghorn.headers": fields,
             "pronghorn.connection": self,
         }
@@ -447,6 +448,11 @@ class HttpConnection(HttpToolsProtocol):
         cycle.task = task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(task)
 
+    def whole_body(self) -> bytes | None:
+        """The body if all of it is here, without a pause; None if `receive` has to wait for some of it."""
+        cycle = self._active
+        return None if cycle is None or cycle.more_body else cycle._take_body()
+
     def respond(self, status: int, head: bytes, body: bytes) -> None:
         """Answer the present request in one write, in place of two ASGI events.
 
@@ -465,13 +471,12 @@ class HttpConnection(HttpToolsProtocol):
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
         if cycle.scope["method"] == "HEAD":
             body = b""
-        if len(body) < _JOIN_LIMIT:
-            if not cycle.keep_alive:
-                self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
-            else:
-                self.sweeper.outbox.write(self.transport, b"".join((STATUS_LINE[status], head, end, body)))
-        else:
+        if len(body) >= _JOIN_LIMIT:
             self.transport.writelines((b"".join((STATUS_LINE[status], head, end)), body))
+        elif cycle.keep_alive:
+            self.sweeper.outbox.write(self.transport, b"".join((STATUS_LINE[status], head, end, body)))
+        else:
+            self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
         if not cycle.keep_alive:
             self._close()
         cycle.set()

@@ -45,9 +45,9 @@ class Reply:
             common = b"x-request-id: %b\r\n%b" % (self.request_id.encode(), _CORS_LINES)
             self._connection.respond(status, lines + length + common, body)
             return
-        length = [(b"content-length", b"%d" % len(body))] if status != 204 else []
+        sized = [(b"content-length", b"%d" % len(body))] if status != 204 else []
         await self._send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, *length, *self._common()]}
+            {"type": "http.response.start", "status": status, "headers": [*headers, *sized, *self._common()]}
         )
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -17,6 +17,8 @@ from pronghorn.store import Database
 
 POLL_S = 0.1
 RETRY_S = 1.0
+NICENESS = 5
+"""Where both want one core, the server goes first: its callers wait, the journal does not."""
 
 app = typer.Typer(add_completion=False)
 log = structlog.get_logger()
@@ -32,6 +34,7 @@ def worker(
     """Start the worker alone. It stops on SIGTERM, after posting what there is."""
     observability.configure()
     settings = options.load(config, data=data, database_url=database_url)
+    os.nice(NICENESS)
     asyncio.run(_work(settings, follows_stdin=companion))
 
 

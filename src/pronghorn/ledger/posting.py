@@ -5,22 +5,25 @@ between repeats nothing and forgets nothing. The request's id is unique too, as 
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+import msgspec
+from sqlalchemy import delete, insert, select, update
 
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import journal
 from pronghorn.ledger.journal import Record, Segment
 from pronghorn.ledger.prices import explain
 from pronghorn.ledger.repository import account_book
+from pronghorn.ledger.usage import Usage
 from pronghorn.store import Database, Tx
-from pronghorn.store.models import Entry, JournalCursor, Key, Lease, Request, Wallet
+from pronghorn.store.models import Base, Entry, JournalCursor, Key, Lease, Request, Wallet
 
 BATCH = 500
+
+Row = tuple[Any, ...]
 
 
 async def post_all(database: Database, folder: Path, clock: Clock) -> int:
@@ -74,18 +77,17 @@ async def _post_batch(database: Database, segment: Segment, clock: Clock) -> int
 
 
 async def _apply(tx: Tx, segment: Segment, records: list[Record], now_ms: int) -> None:
-    insert: Any = sqlite_insert if tx.dialect.name == "sqlite" else postgresql_insert
-    rows = [_request_row(record, now_ms) for record in records]
-    kept = await tx.execute(insert(Request).on_conflict_do_nothing().returning(Request.id), rows)
-    new_ids = set(kept.scalars())
-    new = {record.id: record for record in records if record.id in new_ids}.values()
-    entries = [entry for record in new for entry in _entry_rows(record)]
-    if entries:
-        await tx.execute(insert(Entry), entries)
+    ids = [record.id for record in records]
+    known = set((await tx.execute(select(Request.id).where(Request.id.in_(ids)))).scalars())
+    new = {record.id: record for record in records if record.id not in known}.values()
+    if not new:
+        return
+    await _insert_rows(tx, Request, _REQUEST_COLUMNS, [_request_row(record, now_ms) for record in new])
+    await _insert_rows(tx, Entry, _ENTRY_COLUMNS, [row for record in new for row in _entry_rows(record)])
     await _move_money(tx, segment, new)
 
 
-async def _move_money(tx: Tx, segment: Segment, records: Any) -> None:
+async def _move_money(tx: Tx, segment: Segment, records: Iterable[Record]) -> None:
     by_purse: dict[tuple[str, str], int] = defaultdict(int)
     by_key: dict[str, int] = defaultdict(int)
     for record in records:
@@ -114,7 +116,6 @@ async def _move_money(tx: Tx, segment: Segment, records: Any) -> None:
 
 async def _move_cursor(tx: Tx, segment: str, position: int, *, is_new: bool) -> None:
     if is_new:
-        insert: Any = sqlite_insert if tx.dialect.name == "sqlite" else postgresql_insert
         await tx.execute(insert(JournalCursor).values(segment=segment, position=position))
     else:
         await tx.execute(
@@ -129,63 +130,100 @@ async def _forget(database: Database, segment: Segment) -> None:
         await tx.execute(delete(JournalCursor).where(JournalCursor.segment == segment.path.name))
 
 
-def _request_row(record: Record, now_ms: int) -> dict[str, Any]:
-    usage = {name: getattr(record.usage, name) for name in record.usage.__struct_fields__}
-    kept = {name: value for name, value in usage.items() if value or name in ("input", "output")}
-    return {
-        "id": record.id,
-        "created_ms": record.created_ms,
-        "mode": record.mode,
-        "account_id": record.account_id,
-        "key_id": record.key_id,
-        "group_name": record.group_name,
-        "endpoint": record.endpoint,
-        "model": record.model,
-        "upstream_model": record.upstream_model or None,
-        "channel_id": record.channel_id or None,
-        "is_stream": record.is_stream,
-        "status": record.status,
-        "end_reason": record.end_reason,
-        "finish": record.finish or None,
-        "error": record.error,
-        "usage": kept,
-        "hold": record.hold,
-        "cost": record.charge,
-        "shortfall": record.shortfall,
-        "first_byte_ms": record.first_byte_ms if record.first_byte_ms >= 0 else None,
-        "duration_ms": record.duration_ms,
-        "upstream_request_id": record.upstream_request_id or None,
-        "client_ip": record.client_ip,
-        "attempts": [
-            {"channel": a.channel_id, "status": a.status, "error": a.error, "duration_ms": a.duration_ms}
-            for a in record.attempts
-        ],
-        "explain": explain(record.lines, record.factor_ppm),
-        "posted_ms": now_ms,
-    }
+async def _insert_rows(tx: Tx, table: type[Base], columns: Sequence[str], rows: list[Row]) -> None:
+    """An INSERT whose values reach the driver as they are: a third of the time of a typed one, row for row."""
+    if not rows:
+        return
+    mark = "?" if tx.dialect.name == "sqlite" else "${}"
+    marks = ", ".join(mark.format(number) for number in range(1, len(columns) + 1))
+    names = ", ".join(columns)
+    await tx.exec_driver_sql(f"INSERT INTO {table.__tablename__} ({names}) VALUES ({marks})", rows)  # noqa: S608
 
 
-def _entry_rows(record: Record) -> list[dict[str, Any]]:
-    common = {"created_ms": record.created_ms, "mode": record.mode, "credit": "revenue", "note": ""}
-    rows = []
-    if record.charge:
-        rows.append(
-            common
-            | {
-                "kind": "charge",
-                "debit": account_book(record.account_id),
-                "amount": record.charge,
-                "reference": f"charge:{record.id}",
-            }
-        )
-    if record.shortfall:
-        rows.append(
-            common
-            | {
-                "kind": "shortfall",
-                "debit": "shortfall",
-                "amount": record.shortfall,
-                "reference": f"shortfall:{record.id}",
-            }
-        )
-    return rows
+_json = msgspec.json.Encoder()
+
+
+_REQUEST_COLUMNS = (
+    "id",
+    "created_ms",
+    "mode",
+    "account_id",
+    "key_id",
+    "group_name",
+    "endpoint",
+    "model",
+    "upstream_model",
+    "channel_id",
+    "is_stream",
+    "status",
+    "end_reason",
+    "finish",
+    "error",
+    "usage",
+    "hold",
+    "cost",
+    "shortfall",
+    "first_byte_ms",
+    "duration_ms",
+    "upstream_request_id",
+    "client_ip",
+    "attempts",
+    "explain",
+    "posted_ms",
+)
+
+
+def _request_row(record: Record, now_ms: int) -> Row:
+    attempts = [
+        {"channel": a.channel_id, "status": a.status, "error": a.error, "duration_ms": a.duration_ms}
+        for a in record.attempts
+    ]
+    return (
+        record.id,
+        record.created_ms,
+        record.mode,
+        record.account_id,
+        record.key_id,
+        record.group_name,
+        record.endpoint,
+        record.model,
+        record.upstream_model or None,
+        record.channel_id or None,
+        record.is_stream,
+        record.status,
+        record.end_reason,
+        record.finish or None,
+        record.error,
+        _json.encode(_usage_document(record.usage)).decode(),
+        record.hold,
+        record.charge,
+        record.shortfall,
+        record.first_byte_ms if record.first_byte_ms >= 0 else None,
+        record.duration_ms,
+        record.upstream_request_id or None,
+        record.client_ip,
+        _json.encode(attempts).decode(),
+        _json.encode(explain(record.lines, record.factor_ppm)).decode(),
+        now_ms,
+    )
+
+
+def _usage_document(usage: Usage) -> dict[str, Any]:
+    """What is not zero; `input` and `output` always."""
+    document: dict[str, Any] = msgspec.to_builtins(usage)
+    return {"input": usage.input, "output": usage.output} | document
+
+
+_ENTRY_COLUMNS = ("created_ms", "mode", "kind", "debit", "credit", "amount", "reference", "note")
+
+
+def _entry_rows(record: Record) -> list[Row]:
+    books = (
+        ("charge", record.charge, account_book(record.account_id)),
+        ("shortfall", record.shortfall, "shortfall"),
+    )
+    return [
+        (record.created_ms, record.mode, kind, book, "revenue", amount, f"{kind}:{record.id}", "")
+        for kind, amount, book in books
+        if amount
+    ]

@@ -4,20 +4,14 @@
 line uses the same services. A write is one transaction with its audit row.
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
 from pronghorn.manage.context import ManageContext
-
-if TYPE_CHECKING:
-    from pronghorn.manage.app import create_app
 
 __all__ = ["ManageContext", "create_app"]
 
 
-def __getattr__(name: str) -> Any:
-    """Litestar takes half a second to import, and the command line uses the services without it."""
-    if name == "create_app":
-        from pronghorn.manage.app import create_app
-
-        return create_app
-    raise AttributeError(name)
+def create_app(context: ManageContext) -> Any:
+    """The ASGI application for `/manage`. Heavy: what it needs is imported by the first call."""
+    return import_module("pronghorn.manage.app").create_app(context)
