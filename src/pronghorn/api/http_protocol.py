@@ -497,6 +497,11 @@ class HttpConnection(HttpToolsProtocol):
         else:
             self._on_disconnect = hook
 
+    def write_part(self, data: bytes) -> None:
+        """Send a part of a response that was begun with chunked encoding, in place of an ASGI event."""
+        if self._active is not None and data:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
     def break_off(self) -> None:
         """End the present response where it is and close, so that the client sees it cut; no call of the hook."""
         if self._active is not None:

@@ -58,7 +58,13 @@ class Reply:
         )
 
     async def write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        connection = self._connection
+        if connection is None:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            return
+        connection.write_part(data)
+        if connection.flow.write_paused:
+            await connection.flow.drain()
 
     async def end(self) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -15,7 +15,8 @@ from pronghorn.ledger import posting
 from pronghorn.settings import Settings
 from pronghorn.store import Database
 
-POLL_S = 0.1
+POLL_S = 0.25
+"""The log and the balances are at most one second old; a posting has its price, so not more often than that needs."""
 RETRY_S = 1.0
 NICENESS = 5
 """Where both want one core, the server goes first: its callers wait, the journal does not."""
@@ -41,12 +42,13 @@ def worker(
 async def _work(settings: Settings, *, follows_stdin: bool) -> None:
     database = Database(settings.resolved_database_url)
     clock, folder = SystemClock(), settings.data / "journal"
+    positions: posting.Positions = {}
     stop = stop_event(follows_stdin=follows_stdin)
     try:
         while not stop.is_set():
             pause_s = POLL_S
             try:
-                await posting.post_all(database, folder, clock)
+                await posting.post_all(database, folder, clock, positions)
             except Exception as error:
                 # Nothing is lost: the records stay in the journal until the database takes them.
                 log.warning("posting.failed", error=repr(error))

@@ -6,7 +6,6 @@ syncs the file in groups, which bounds what a power cut can lose. A torn last fr
 """
 
 import asyncio
-import contextlib
 import os
 import struct
 from collections.abc import Iterator
@@ -167,6 +166,13 @@ class Segment(NamedTuple):
 
     path: Path
 
+    def size(self) -> int:
+        """In bytes; 0 once it was posted and deleted."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
     @property
     def server(self) -> str:
         return self.path.stem.rsplit("-", 2)[0]
@@ -182,11 +188,7 @@ def segments(folder: Path) -> list[Segment]:
 
 def written_bytes(folder: Path) -> int:
     """All bytes of all segments that are still there."""
-    total = 0
-    for segment in segments(folder):
-        with contextlib.suppress(FileNotFoundError):
-            total += segment.path.stat().st_size
-    return total
+    return sum(segment.size() for segment in segments(folder))
 
 
 def read(segment: Segment, position: int, limit: int) -> Iterator[tuple[Record, int]]:

@@ -26,15 +26,21 @@ BATCH = 500
 Row = tuple[Any, ...]
 
 
-async def post_all(database: Database, folder: Path, clock: Clock) -> int:
+Positions = dict[str, int]
+"""How far each segment is posted, as far as this process knows; the database decides."""
+
+
+async def post_all(database: Database, folder: Path, clock: Clock, positions: Positions | None = None) -> int:
     """Post what there is in every segment, and delete those that are done. Gives the number of records.
 
-    The last segment of a server may still be written to: it stays.
+    The last segment of a server may still be written to: it stays. Who calls it again and again hands in the
+    same `positions`: then nothing new costs nothing but a look at the files.
     """
     total = 0
+    positions = {} if positions is None else positions
     found = journal.segments(folder)
     for index, segment in enumerate(found):
-        total += await _post_segment(database, segment, clock)
+        total += await _post_segment(database, segment, clock, positions)
         successor = found[index + 1] if index + 1 < len(found) else None
         if successor is not None and successor.server == segment.server:
             await _forget(database, segment)
@@ -46,33 +52,39 @@ async def post_dead(database: Database, folder: Path, clock: Clock, server: str,
     total = 0
     for segment in journal.segments(folder):
         if segment.server == server and segment.epoch < before_epoch:
-            total += await _post_segment(database, segment, clock)
+            total += await _post_segment(database, segment, clock, {})
             await _forget(database, segment)
     return total
 
 
-async def _post_segment(database: Database, segment: Segment, clock: Clock) -> int:
+async def _post_segment(database: Database, segment: Segment, clock: Clock, positions: Positions) -> int:
     """Gives the number of records posted here, once there is nothing left to post."""
     total = 0
-    while (count := await _post_batch(database, segment, clock)) is not None:
+    while (count := await _post_batch(database, segment, clock, positions)) is not None:
         total += count
     return total
 
 
-async def _post_batch(database: Database, segment: Segment, clock: Clock) -> int | None:
+async def _post_batch(database: Database, segment: Segment, clock: Clock, positions: Positions) -> int | None:
     """None: nothing is left. 0: another worker was faster, look again."""
     name = segment.path.name
     cursor = select(JournalCursor.position).where(JournalCursor.segment == name)
-    async with database.read() as tx:
-        position = await tx.scalar(cursor) or 0
+    position = positions.get(name)
+    if position is None:
+        async with database.read() as tx:
+            position = positions[name] = await tx.scalar(cursor) or 0
+    if segment.size() <= position:
+        return None
     batch = list(journal.read(segment, position, BATCH))
     if not batch:
         return None
     async with database.write() as tx:
         if (await tx.scalar(cursor.with_for_update()) or 0) != position:
+            del positions[name]
             return 0
         await _apply(tx, segment, [record for record, _ in batch], int(clock.now() * 1000))
         await _move_cursor(tx, name, batch[-1][1], is_new=position == 0)
+    positions[name] = batch[-1][1]
     return len(batch)
 
 

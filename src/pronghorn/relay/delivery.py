@@ -191,9 +191,10 @@ class _Stream:
                 self._end_of_body()
                 break
             self._read(data)
-            if self._held and not (reader.is_ended and reader.stops_there):
-                await sink.write(b"".join(self._held))
-                self._held.clear()
+            held = self._held
+            if held and not (reader.is_ended and reader.stops_there):
+                await sink.write(held[0] if len(held) == 1 else b"".join(held))
+                held.clear()
         usage = reader.usage or await self._delivery.estimate(self._exchange, self._peek, reader.text())
         _complete(self._exchange, usage, self._peek)
         is_free = _is_free(Reading(usage, reader.finish, not reader.has_content))
