@@ -25,10 +25,10 @@ def create_app() -> web.Application:
 
 async def run(host: str, port: int, ready: Callable[[int], None], until: asyncio.Event) -> None:
     """Serve until `until` is set. `ready` is told the port, which the system chose if it was 0."""
-    runner = web.AppRunner(create_app(), access_log=None, handle_signals=False)
+    runner = web.AppRunner(create_app(), access_log=None, handle_signals=False, shutdown_timeout=2)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, backlog=1024, shutdown_timeout=2)
+        site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
         ready(runner.addresses[0][1])
         await until.wait()

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
 from pronghorn.kit.ids import request_id
+
+REQUEST_ID = web.RequestKey("id", str)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,7 +41,7 @@ class SandboxError(Exception):
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every answer has a request id; every failure OpenAI's shape."""
-    request["id"] = request_id()
+    request[REQUEST_ID] = request_id()
     try:
         if not request.headers.get("Authorization", "").removeprefix("Bearer").strip():
             raise SandboxError("You didn't provide an API key.", status=401, code="invalid_api_key")
@@ -52,11 +55,11 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPNotFound:
         response = SandboxError(f"Invalid URL ({request.method} {request.path})", status=404).response()
     if not response.prepared:
-        response.headers["x-request-id"] = request["id"]
+        response.headers["x-request-id"] = request[REQUEST_ID]
     return response
 
 
-async def json_body(request: web.Request) -> dict[str, object]:
+async def json_body(request: web.Request) -> dict[str, Any]:
     """The body as a JSON object. Raises `SandboxError`."""
     try:
         body = json.loads(await request.read())

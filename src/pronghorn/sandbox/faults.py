@@ -52,6 +52,8 @@ class Faults:
     speed: float = 1.0
 
 
+FAULTS = web.RequestKey("faults", Faults)
+
 _Setter = Callable[[Faults, str], None]
 
 
@@ -149,7 +151,7 @@ _seen: OrderedDict[tuple[str, str, bytes], int] = OrderedDict()
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     header = request.headers.get("x-pronghorn-simulate", "")
-    faults = request["faults"] = parse(header)
+    faults = request[FAULTS] = parse(header)
     if faults.delay_s:
         await asyncio.sleep(faults.delay_s)
     if faults.status and (not faults.times or await _is_among_first(request, header, faults.times)):

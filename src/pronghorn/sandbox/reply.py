@@ -6,13 +6,14 @@ from typing import Any
 
 from aiohttp import web
 
-from pronghorn.sandbox.faults import Faults
+from pronghorn.sandbox.errors import REQUEST_ID
+from pronghorn.sandbox.faults import FAULTS, Faults
 
 ABSURD_USAGE = {"prompt_tokens": -1, "completion_tokens": 10**15, "total_tokens": None}
 
 
 async def reply_json(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-    faults: Faults = request["faults"]
+    faults = request[FAULTS]
     data = json.dumps(with_usage(body, faults), ensure_ascii=False, separators=(",", ":")).encode()
     if faults.malformed:
         data = data[: len(data) // 2] + b'"'
@@ -21,10 +22,14 @@ async def reply_json(request: web.Request, body: dict[str, Any]) -> web.StreamRe
 
 async def reply_bytes(request: web.Request, data: bytes, content_type: str) -> web.StreamResponse:
     """A whole body; broken off in its middle, too short or dripping if the request asks for that."""
-    faults: Faults = request["faults"]
+    faults = request[FAULTS]
     length = len(data) + 100 if faults.has_wrong_length else len(data)
     response = web.StreamResponse(
-        headers={"content-type": content_type, "content-length": str(length), "x-request-id": request["id"]}
+        headers={
+            "content-type": content_type,
+            "content-length": str(length),
+            "x-request-id": request[REQUEST_ID],
+        }
     )
     await response.prepare(request)
     is_cut = faults.cut_after > 0 or faults.end_after > 0
@@ -41,14 +46,14 @@ class Events:
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
-        self._faults: Faults = request["faults"]
+        self._faults = request[FAULTS]
         self._count = 0
         self._is_over = False
         self.response = web.StreamResponse(
             headers={
                 "content-type": "text/event-stream; charset=utf-8",
                 "cache-control": "no-cache",
-                "x-request-id": request["id"],
+                "x-request-id": request[REQUEST_ID],
             }
         )
 
