@@ -9,9 +9,9 @@ from rich.console import Console
 from pronghorn import settings as settings_module
 from pronghorn.settings import Settings, SettingsError
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")]
-PortNumber = Annotated[int | None, typer.Option(help="Port to listen on [8400]; 0 takes a free one.")]
-Data = Annotated[Path | None, typer.Option(help="Folder for database, journal and secret [data].")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")]
+PortNumber = Annotated[int | None, typer.Option(help="Port to listen on (8400); 0 takes a free one.")]
+Data = Annotated[Path | None, typer.Option(help="Folder for database, journal and secret (data).")]
 Config = Annotated[Path | None, typer.Option(help="A pronghorn.toml.")]
 DatabaseUrl = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://user@host/name")]
 

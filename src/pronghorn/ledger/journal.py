@@ -22,10 +22,12 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 MAX_BACKLOG_BYTES = 1024 * 1024 * 1024
 MAX_BACKLOG_S = 15 * 60.0
 MAX_RECORD_BYTES = 1024 * 1024
+PROBE_BYTES = 64 * 1024
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has the one that syncs more
 _FRAME = struct.Struct("<II")
 
 
-class Attempt(msgspec.Struct, array_like=True):
+class Attempt(msgspec.Struct, array_like=True, gc=False):
     """One call of a vendor within a request."""
 
     channel_id: str
@@ -35,7 +37,7 @@ class Attempt(msgspec.Struct, array_like=True):
     duration_ms: int
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """Everything about one ended request; array-like, so fields are only ever added at the end."""
 
     id: str
@@ -116,7 +118,7 @@ class Journal:
         self._size += len(frame)
         self._is_dirty = True
         if not self._sync_s:
-            os.fdatasync(self._file)
+            _sync(self._file)
             self._is_dirty = False
 
     def check(self) -> None:
@@ -131,7 +133,7 @@ class Journal:
 
     def _probe(self) -> None:
         try:
-            os.posix_fallocate(self._file, self._size, 64 * 1024)
+            os.write(self._file, bytes(PROBE_BYTES))
             os.ftruncate(self._file, self._size)
             self._fault = ""
         except OSError as error:
@@ -146,10 +148,10 @@ class Journal:
             await asyncio.sleep(self._sync_s or 1.0)
             if self._is_dirty:
                 self._is_dirty = False
-                await asyncio.to_thread(os.fdatasync, self._file)
+                await asyncio.to_thread(_sync, self._file)
 
     def close(self) -> None:
-        os.fdatasync(self._file)
+        _sync(self._file)
         os.close(self._file)
 
     def _open_next(self) -> None:

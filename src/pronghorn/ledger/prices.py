@@ -49,12 +49,8 @@ class PriceDocument(TokenPrices, kw_only=True):
         _compile(self)  # a price that cannot be computed with is refused where it comes in
 
 
-class Line(NamedTuple):
-    """One term of a charge: `units` of `component` at `pico` pico-dollars each."""
-
-    component: str
-    units: int
-    pico: int
+Line = tuple[str, int, int]
+"""One term of a charge: a component, its units, pico-dollars for each."""
 
 
 class Charge(NamedTuple):
@@ -92,13 +88,13 @@ class Price:
             units = tier
         lines = _token_lines(usage, units) if usage.has_parts() else _plain_lines(usage, units)
         if usage.calls and "call" in units:
-            lines.append(Line("call", usage.calls, units["call"]))
+            lines.append(("call", usage.calls, units["call"]))
         if usage.seconds and "second" in units:
-            lines.append(Line("second", usage.seconds, units["second"]))
+            lines.append(("second", usage.seconds, units["second"]))
         if usage.characters and "character" in units:
-            lines.append(Line("character", usage.characters, units["character"]))
+            lines.append(("character", usage.characters, units["character"]))
         if usage.images and self._per_image:
-            lines.append(Line("image", usage.images, self._image_pico(usage.image_kind)))
+            lines.append(("image", usage.images, self._image_pico(usage.image_kind)))
         pico_sum = 0
         for _, count, pico in lines:
             pico_sum += count * pico
@@ -141,9 +137,9 @@ Units = dict[str, int]
 def _plain_lines(usage: Usage, units: Units) -> list[Line]:
     lines = []
     if usage.input and "input" in units:
-        lines.append(Line("input", usage.input, units["input"]))
+        lines.append(("input", usage.input, units["input"]))
     if usage.output and "output" in units:
-        lines.append(Line("output", usage.output, units["output"]))
+        lines.append(("output", usage.output, units["output"]))
     return lines
 
 
@@ -158,9 +154,9 @@ def _token_lines(usage: Usage, units: Units) -> list[Line]:
             if count and units[part] != units[whole]:
                 count = min(count, rest)
                 rest -= count
-                lines.append(Line(part, count, units[part]))
+                lines.append((part, count, units[part]))
         if rest:
-            lines.append(Line(whole, rest, units[whole]))
+            lines.append((whole, rest, units[whole]))
     return lines
 
 

@@ -11,7 +11,7 @@ TOKEN_CAP = 10**12
 """No vendor counts higher; what does is a fault and never reaches a bill."""
 
 
-class Usage(msgspec.Struct, omit_defaults=True):
+class Usage(msgspec.Struct, omit_defaults=True, gc=False):
     """Whole numbers, never negative."""
 
     input: int = 0

@@ -154,7 +154,7 @@ class Exchange:
             self.hold,
             charge,
             cost.nano - charge,
-            cost.lines,  # type: ignore[arg-type]  # a Line is a tuple of the same three
+            cost.lines,
             grant.factor_ppm,
             self.first_byte_ms if self.is_stream else duration_ms,
             duration_ms,

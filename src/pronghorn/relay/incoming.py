@@ -1,12 +1,14 @@
 """What a door hands to the relay: the request as it came, and where the answer goes."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 Headers = list[tuple[bytes, bytes]]
 
 
-class Incoming(NamedTuple):
+class Incoming(msgspec.Struct, gc=False):
     """One request of a caller whose key is already known."""
 
     id: str

@@ -5,7 +5,7 @@ A reader raises `UpstreamError` for a body that is not what its route promises: 
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -14,7 +14,7 @@ from pronghorn.ledger.usage import TOKEN_CAP, Usage
 from pronghorn.wire import openai
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, gc=False):
     usage: Usage | None
     """None: the vendor gave none, or none that can be believed."""
     finish: str = ""

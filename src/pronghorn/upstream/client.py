@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import NamedTuple, cast
 
+import msgspec
+
 from pronghorn.errors import (
     CallerGone,
     PronghornError,
@@ -40,7 +42,7 @@ class Deadlines(NamedTuple):
     total: float
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, gc=False):
     """One request, ready to be written. `head` is what `request_head` gave and more header lines with their CRLF."""
 
     origin: Origin

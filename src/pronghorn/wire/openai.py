@@ -13,11 +13,11 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_CHOICES)]
 NOTHING = msgspec.Raw(b"")
 
 
-class StreamOptions(msgspec.Struct):
+class StreamOptions(msgspec.Struct, gc=False):
     include_usage: bool | None = None
 
 
-class Peek(msgspec.Struct):
+class Peek(msgspec.Struct, gc=False):
     """What the gateway needs of a JSON request body; all other fields stay where they are, as bytes."""
 
     model: str | None = None
@@ -34,7 +34,7 @@ class Peek(msgspec.Struct):
     input: msgspec.Raw = NOTHING
 
 
-class TokenDetails(msgspec.Struct):
+class TokenDetails(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     cached_creation_tokens: int | None = None
@@ -44,7 +44,7 @@ class TokenDetails(msgspec.Struct):
     reasoning_tokens: int | None = None
 
 
-class UsageObject(msgspec.Struct):
+class UsageObject(msgspec.Struct, gc=False):
     """All spellings of `usage` in this dialect: chat, responses-like (images, audio), DeepSeek's cache counts."""
 
     type: str | None = None
@@ -62,7 +62,7 @@ class UsageObject(msgspec.Struct):
     output_tokens_details: TokenDetails | None = None
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """A chat message or a delta of one, for telling whether there is any content and how much."""
 
     content: Any = None
@@ -75,14 +75,14 @@ class Message(msgspec.Struct):
     images: Any = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     message: Message | None = None
     delta: Message | None = None
     text: str | None = None
     finish_reason: str | None = None
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """A chat or text completion, whole or one chunk of it."""
 
     choices: list[Choice] | None = None
@@ -90,7 +90,7 @@ class Answer(msgspec.Struct):
     error: Any = None
 
 
-class AnswerOddUsage(msgspec.Struct):
+class AnswerOddUsage(msgspec.Struct, gc=False):
     """The same, for vendors whose `usage` is nothing that can be understood."""
 
     choices: list[Choice] | None = None
@@ -98,7 +98,7 @@ class AnswerOddUsage(msgspec.Struct):
     error: Any = None
 
 
-class ListAnswer(msgspec.Struct):
+class ListAnswer(msgspec.Struct, gc=False):
     """Embeddings, images, moderations, rerankings: something in a list, and usage."""
 
     data: list[msgspec.Raw] | None = None
@@ -109,14 +109,14 @@ class ListAnswer(msgspec.Struct):
     quality: str | None = None
 
 
-class Transcript(msgspec.Struct):
+class Transcript(msgspec.Struct, gc=False):
     text: str | None = None
     duration: float | str | None = None
     usage: msgspec.Raw = NOTHING
     error: msgspec.Raw = NOTHING
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """An event of an image, speech or transcript stream."""
 
     type: str | None = None

@@ -79,7 +79,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("entries", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_entries_credit_created_ms"), ["credit", "created_ms"], unique=False
+            batch_op.f("ix_entries_credit_created_ms"),
+            ["credit", "created_ms"],
+            unique=False,
+            sqlite_where=sa.text("credit <> 'revenue'"),
+            postgresql_where=sa.text("credit <> 'revenue'"),
         )
         batch_op.create_index(
             batch_op.f("ix_entries_debit_created_ms"), ["debit", "created_ms"], unique=False
