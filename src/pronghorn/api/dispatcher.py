@@ -77,7 +77,7 @@ class Dispatcher:
             else:
                 await self._elsewhere(scope, receive, reply)
         except CallerGone:
-            reply.forget()
+            reply.break_off()
         except PronghornError as error:
             await _answer_error(reply, error)
         except Exception as error:

@@ -1,6 +1,5 @@
 """Reply: the caller's end of one HTTP request, over ASGI or, where the server offers it, in a single write."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -70,13 +69,7 @@ class Reply:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def break_off(self) -> None:
-        if self._connection is not None:
-            self._connection.break_off()
-        else:
-            raise asyncio.CancelledError  # the server closes the connection without an end
-
-    def forget(self) -> None:
-        """The caller is gone: nothing is sent, and the server need not mind."""
+        """Without a connection to close, a server that finds the answer unfinished closes it by itself."""
         if self._connection is not None:
             self._connection.break_off()
 

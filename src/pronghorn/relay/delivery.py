@@ -220,7 +220,7 @@ class _Stream:
         """The vendor ended: fine after its terminal event, a cut without it."""
         rest = self._splitter.end()
         if rest.strip() and self._reader.read(rest):
-            self._held.append(rest.rstrip(b"\r\n") + b"\n\n")
+            self._held.append(rest if rest.endswith((b"\r\r", b"\n\r")) else rest.rstrip(b"\r\n") + b"\n\n")
         if not self._reader.is_ended:
             raise UpstreamTruncated("the vendor's stream ended without its terminal event")
 
@@ -230,20 +230,19 @@ class _Stream:
             self._held.clear()
 
     async def _break_off(self, error: PronghornError) -> None:
-        """Charge what was relayed, tell the caller what happened, and never let it look complete."""
+        """Tell the caller what happened, never let it look complete, and charge what was relayed."""
         exchange, reader = self._exchange, self._reader
         self._answer.release()
         if isinstance(error, UpstreamError):
             await self._flush()
+            await self._sink.write(error_event(error, exchange.incoming.id))
+        self._sink.break_off()
         usage = NOTHING
         if reader.has_content:
             usage = reader.usage or await self._delivery.estimate(exchange, self._peek, reader.text())
             _complete(exchange, usage, self._peek)
         status = 200 if self._is_started else error.status
         exchange.settle(status, error.end_reason, usage=usage, finish="truncated", error=error.message)
-        if isinstance(error, UpstreamError):
-            await self._sink.write(error_event(error, exchange.incoming.id))
-        self._sink.break_off()
 
 
 def rate_headers(meter: Meter) -> Headers:
