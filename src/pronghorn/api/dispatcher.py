@@ -116,7 +116,7 @@ class Dispatcher:
         await self._relay.serve(incoming, grant, endpoint, reply)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, reply: Reply) -> None:
-        if any(name == b"upgrade" and value.lower() == b"websocket" for name, value in scope["headers"]):
+        if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
             raise UpgradeRequired
         target = normalise(scope["path"])
         path = target.path
