@@ -94,12 +94,19 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
     values |= _environment()
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{error} (settings are listed in docs/en/settings.md)") from error
     if settings.low_balance not in ("adjust", "refuse"):
         raise SettingsError(f"low_balance must be `adjust` or `refuse`, not {settings.low_balance!r}")
     return settings
+
+
+def _decode(kind: type, value: Any) -> Any:
+    """The kinds that TOML and the environment can only write as text."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"no setting is a {kind}")
 
 
 def _environment() -> dict[str, Any]:

@@ -5,6 +5,7 @@ Without it the secret lives in `<data>/secret`, readable by its owner alone.
 """
 
 import base64
+import contextlib
 import os
 import secrets as random_source
 from pathlib import Path
@@ -24,6 +25,11 @@ class Secrets:
     """Derived keys. `hash_key` for API keys and tokens, `seal` and `open` for what must be read again."""
 
     def __init__(self, secrets: list[str]) -> None:
+        if not secrets:
+            raise SecretError(
+                "the installation has no secret: PRONGHORN_SECRET or the data folder's `secret` file is empty; "
+                "restore the one that sealed the data, or make a new installation"
+            )
         for secret in secrets:
             if len(secret) < MIN_SECRET_CHARACTERS:
                 raise SecretError(
@@ -58,9 +64,14 @@ def load(configured: str, data: Path) -> Secrets:
     path = data / "secret"
     if not path.exists():
         data.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
+        # Written aside and then linked: a crash in between leaves no empty secret, a race no second one.
+        draft = data / f".secret.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(random_source.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return Secrets([part.strip() for part in path.read_text().split(",") if part.strip()])
 
 

@@ -87,6 +87,7 @@ class Journal:
         self._size = 0
         self._is_dirty = False
         self._fault = ""
+        self._wants_next = False
         self._moved_at: float | None = None
         self.posted_bytes = 0
         self.is_blocked = False
@@ -103,16 +104,15 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write one record. Raises `OSError` when the disk refuses; nothing half-written stays behind."""
         payload = _encoder.encode(record)
+        if len(payload) > MAX_RECORD_BYTES:
+            raise OSError(f"a record of {len(payload)} bytes is larger than any reader takes")
         frame = _FRAME.pack(len(payload), crc32(payload)) + payload
-        if self._size + len(frame) > SEGMENT_BYTES:
-            self._open_next()
         try:
-            written = os.write(self._file, frame)
-            if written != len(frame):
-                raise OSError(f"only {written} of {len(frame)} bytes could be written")
+            if self._wants_next or self._size + len(frame) > SEGMENT_BYTES:
+                self._open_next()
+            self._write(frame)
         except OSError as error:
             self._fault = str(error)
-            os.ftruncate(self._file, self._size)
             raise
         self._fault = ""
         self._size += len(frame)
@@ -120,6 +120,16 @@ class Journal:
         if not self._sync_s:
             _sync(self._file)
             self._is_dirty = False
+
+    def _write(self, data: bytes) -> None:
+        """All of it or, by cutting off what came through, nothing."""
+        try:
+            written = os.write(self._file, data)
+            if written != len(data):
+                raise OSError(f"only {written} of {len(data)} bytes could be written")
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
 
     def check(self) -> None:
         """Raises `Unavailable` while records cannot be written or posted: nothing is served unbilled."""
@@ -133,7 +143,9 @@ class Journal:
 
     def _probe(self) -> None:
         try:
-            os.write(self._file, bytes(PROBE_BYTES))
+            if self._wants_next:
+                self._open_next()
+            self._write(bytes(PROBE_BYTES))  # to readers, zeros are the end of the segment
             os.ftruncate(self._file, self._size)
             self._fault = ""
         except OSError as error:
@@ -148,19 +160,28 @@ class Journal:
             await asyncio.sleep(self._sync_s or 1.0)
             if self._is_dirty:
                 self._is_dirty = False
-                await asyncio.to_thread(_sync, self._file)
+                await self._sync_once()
+
+    async def _sync_once(self) -> None:
+        handle = self._file
+        try:
+            await asyncio.to_thread(_sync, handle)
+        except OSError as error:
+            if handle == self._file:  # a segment that was closed meanwhile was synced by that
+                self._fault = str(error)
 
     def close(self) -> None:
         _sync(self._file)
         os.close(self._file)
 
     def _open_next(self) -> None:
+        path = self._folder / f"{self._stem}-{self._number + 1:06d}.journal"
+        self._wants_next = True
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         if self._file >= 0:
             self.close()
+        self._file, self._size, self._wants_next = opened, 0, False
         self._number += 1
-        path = self._folder / f"{self._stem}-{self._number:06d}.journal"
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self._size = 0
 
 
 class Segment(NamedTuple):
@@ -206,7 +227,7 @@ def read(segment: Segment, position: int, limit: int) -> Iterator[tuple[Record, 
             if len(head) < _FRAME.size:
                 return
             length, checksum = _FRAME.unpack(head)
-            if length > MAX_RECORD_BYTES:
+            if not length or length > MAX_RECORD_BYTES:
                 return
             payload = file.read(length)
             if len(payload) < length or crc32(payload) != checksum:

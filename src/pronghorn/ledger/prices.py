@@ -63,6 +63,7 @@ class Price:
 
     __slots__ = (
         "_call_pico",
+        "_dearest_character",
         "_per_image",
         "_tiers",
         "_units",
@@ -76,6 +77,9 @@ class Price:
         self._units, self._tiers, self._per_image = _compile(document)
         all_units = (self._units, *(tier for _, tier in self._tiers))
         self._call_pico = self._units.get("call", 0)
+        self._dearest_character = max(
+            units.get("character", 0) for units in (self._units, *(tier for _, tier in self._tiers))
+        )
         self.dearest_input = max(units.get(part, 0) for units in all_units for part in _INPUT_PARTS)
         self.dearest_output = max(units.get(part, 0) for units in all_units for part in _OUTPUT_PARTS)
 
@@ -112,7 +116,7 @@ class Price:
             pico_sum += (
                 usage.calls * self._call_pico
                 + usage.seconds * self._units.get("second", 0)
-                + usage.characters * self._units.get("character", 0)
+                + usage.characters * self._dearest_character
                 + usage.images * self._image_pico(usage.image_kind)
             )
         return -(-pico_sum * factor_ppm // _NANO_DIVISOR)
@@ -122,9 +126,10 @@ class Price:
         return "call" in self._units
 
     def _image_pico(self, kind: str) -> int:
-        if kind in self._per_image:
-            return self._per_image[kind]
-        return self._per_image.get("default") or max(self._per_image.values(), default=0)
+        listed = self._per_image
+        if kind in listed:
+            return listed[kind]
+        return listed["default"] if "default" in listed else max(listed.values(), default=0)
 
 
 _INPUT_PARTS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "image_input")
@@ -163,29 +168,29 @@ def _token_lines(usage: Usage, units: Units) -> list[Line]:
 def _compile(document: PriceDocument) -> tuple[Units, list[tuple[int, Units]], dict[str, int]]:
     units = _token_units(document)
     if document.per_call_usd is not None:
-        units["call"] = _pico(document.per_call_usd)
+        units["call"] = _parse("per_call_usd", document.per_call_usd, decimals=12)
     if document.per_second_usd is not None:
-        units["second"] = _pico(document.per_second_usd)
-    tiers = sorted((tier.above_input_tokens, units | _token_units(tier)) for tier in document.tiers)
+        units["second"] = _parse("per_second_usd", document.per_second_usd, decimals=12)
+    tiers = sorted(document.tiers, key=lambda tier: tier.above_input_tokens)
+    bounds = [tier.above_input_tokens for tier in tiers]
+    if len(set(bounds)) < len(bounds) or any(bound < 0 for bound in bounds):
+        raise ValueError("tiers: each needs an above_input_tokens of its own, 0 or more")
     listed = document.per_image_usd
     if isinstance(listed, str):
         listed = {"default": listed}
     return (
         _filled(units),
-        [(above, _filled(t)) for above, t in tiers],
-        {k: _pico(v) for k, v in (listed or {}).items()},
+        [(tier.above_input_tokens, _filled(units | _token_units(tier))) for tier in tiers],
+        {kind: _parse(f"per_image_usd.{kind}", text, decimals=12) for kind, text in (listed or {}).items()},
     )
 
 
 def _token_units(prices: TokenPrices) -> Units:
-    units = {}
-    for field in TokenPrices.__struct_fields__:
-        text = getattr(prices, field)
-        if text is not None:
-            units[field.removesuffix("_usd_per_million")] = _not_negative(
-                parse_decimal(text, decimals=6), text
-            )
-    return units
+    return {
+        field.removesuffix("_usd_per_million"): _parse(field, text, decimals=6)
+        for field in TokenPrices.__struct_fields__
+        if (text := getattr(prices, field)) is not None
+    }
 
 
 def _filled(units: Units) -> Units:
@@ -196,19 +201,20 @@ def _filled(units: Units) -> Units:
     return units | {p: units[w] for p, w in _FALLBACK.items() if p not in units and w in units}
 
 
-def _pico(text: str) -> int:
-    return _not_negative(parse_decimal(text, decimals=12), text)
-
-
-def _not_negative(value: int, text: str) -> int:
+def _parse(field: str, text: str, *, decimals: int) -> int:
+    """A price of zero or more. Raises `ValueError` that names its field."""
+    try:
+        value = parse_decimal(text, decimals=decimals)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from error
     if value < 0:
-        raise ValueError(f"the price {text} is negative")
+        raise ValueError(f"{field}: {text} is negative")
     return value
 
 
 def parse_factor(text: str) -> int:
     """A group's price factor such as `0.85` in millionths. Raises `ValueError`."""
-    return _not_negative(parse_decimal(text, decimals=6), text)
+    return _parse("factor", text, decimals=6)
 
 
 def explain(lines: list[Any], factor_ppm: int) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ async def counted_input(body: bytes, tokenizer: Tokenizer) -> int:
     """Tokens of a JSON request: its texts counted, its pictures and sounds by table."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return len(body)
     texts: list[str] = []
     media = _collect(document, texts)

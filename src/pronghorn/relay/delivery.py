@@ -219,7 +219,11 @@ class _Stream:
     def _end_of_body(self) -> None:
         """The vendor ended: fine after its terminal event, a cut without it."""
         rest = self._splitter.end()
-        if rest.strip() and self._reader.read(rest):
+        try:
+            is_shown = bool(rest.strip()) and self._reader.read(rest)
+        except UpstreamError as error:
+            raise UpstreamTruncated("the vendor's stream ended in the middle of an event") from error
+        if is_shown:
             self._held.append(rest if rest.endswith((b"\r\r", b"\n\r")) else rest.rstrip(b"\r\n") + b"\n\n")
         if not self._reader.is_ended:
             raise UpstreamTruncated("the vendor's stream ended without its terminal event")

@@ -19,7 +19,7 @@ READ_BYTES = 64 * 1024
 FIELDS = frozenset(("model", "n", "size", "quality", "stream", "response_format", "partial_images"))
 
 _BOUNDARY = re.compile(rb'boundary=(?:"([^"\r\n]{1,200})"|([^;\s"]{1,200}))', re.IGNORECASE)
-_NAME = re.compile(rb'[;\s]name="((?:[^"\\\r\n]|\\.)*)"|[;\s]name=([^;\s"]+)', re.IGNORECASE)
+_PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]*))\s*', re.DOTALL)
 
 
 class Scanner:
@@ -45,6 +45,8 @@ class Scanner:
 
     def feed(self, data: bytes) -> None:
         """Raises `BadRequest` for a body that is not multipart, or tries to be clever."""
+        if self.is_ended:
+            return  # an epilogue, which nobody reads
         self._buffer += data
         while not self.is_ended and self._step():
             pass
@@ -60,6 +62,8 @@ class Scanner:
     def _between(self) -> bool:
         """Before the first boundary, or inside a part: look for the next boundary."""
         end = self._buffer.find(self._delimiter)
+        if self._parts == 0 and (end > 0 or (end < 0 and len(self._buffer) > len(self._delimiter))):
+            raise BadRequest("the multipart body does not begin with its boundary")
         if end < 0:
             keep = len(self._delimiter) - 1
             if len(self._buffer) > keep:
@@ -96,8 +100,7 @@ class Scanner:
             if len(self._buffer) > MAX_PART_HEAD:
                 raise BadRequest("a part of the multipart body has too large headers")
             return False
-        match = _NAME.search(self._buffer, 0, end)
-        self._name = (match[1] or match[2] or b"") if match else b""
+        self._name = _part_name(self._buffer[:end])
         self._drop(end + 4)
         self._value = [] if self._name.decode("latin-1") in FIELDS else None
         self._value_start, self._value_size = self._offset, 0
@@ -132,6 +135,25 @@ class Scanner:
         if name == "model":
             self.model_at = (self._value_start, end)
         self._value = None
+
+
+def _part_name(head: bytes) -> bytes:
+    """The name in a part's one Content-Disposition header. Raises `BadRequest` where parsers could disagree."""
+    found = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-disposition:")]
+    if len(found) != 1:
+        raise BadRequest("each part of the multipart body needs exactly one Content-Disposition header")
+    _, mark, parameters = found[0].partition(b";")
+    names, position, text = [], 0, mark + parameters
+    while position < len(text):
+        match = _PARAMETER.match(text, position)
+        if match is None:
+            raise BadRequest("a Content-Disposition header of the multipart body is damaged")
+        if match[1].lower() in (b"name", b"name*"):
+            names.append((match[1], match[2] if match[2] is not None else match[3]))
+        position = match.end()
+    if len(names) > 1 or any(key.endswith(b"*") or b"\\" in name for key, name in names):
+        raise BadRequest("a part of the multipart body has no plain name")
+    return names[0][1] if names else b""
 
 
 class Form:

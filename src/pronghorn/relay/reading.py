@@ -3,6 +3,7 @@
 A reader raises `UpstreamError` for a body that is not what its route promises: a 200 is not yet a success.
 """
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -51,13 +52,26 @@ def decode_completion(body: bytes) -> openai.Answer | None:
     """A completion or a chunk of one; None for what is neither. Absurd usage is no usage, and no reason to fail."""
     try:
         return openai.answer_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         pass
     try:
-        odd = openai.odd_answer_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+        odd: openai.AnswerOddUsage | None = openai.odd_answer_decoder.decode(body)
+    except (ValueError, RecursionError):
+        odd = _with_odd_text(body)
+    return None if odd is None else openai.Answer(choices=odd.choices, error=odd.error)
+
+
+def _with_odd_text(body: bytes) -> openai.AnswerOddUsage | None:
+    """What passes through untouched must not fail here: broken UTF-8 and halves of surrogate pairs are text too."""
+    try:
+        document = json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant)
+        return msgspec.convert(document, openai.AnswerOddUsage)
+    except (ValueError, RecursionError):
         return None
-    return openai.Answer(choices=odd.choices, error=odd.error)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def listing(body: bytes, _content_type: bytes) -> Reading:
@@ -99,13 +113,13 @@ def transcript(body: bytes, content_type: bytes) -> Reading:
     found = usage(answer.usage)
     if found is None and answer.duration is not None:
         found = _duration(answer.duration)
-    return Reading(found, "stop", False, answer.text)
+    return Reading(found, "stop", not answer.text.strip(), answer.text)
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         answer = decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UpstreamError("the vendor's answer is not the JSON that this route gives") from error
     if openai.is_present(answer.error):
         raise UpstreamError("the vendor answered with an error under a status of success")
@@ -162,7 +176,7 @@ def usage(raw: msgspec.Raw) -> Usage | None:
         return None
     try:
         return normal_usage(openai.usage_decoder.decode(raw))
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -183,7 +197,7 @@ def normal_usage(found: openai.UsageObject) -> Usage | None:
         result.cache_write_5m = into.cache_write_tokens or into.cached_creation_tokens or 0
         result.audio_input = into.audio_tokens or 0
         result.image_input = into.image_tokens or 0
-    elif found.prompt_cache_hit_tokens:
+    if found.prompt_cache_hit_tokens and not result.cache_read:
         result.cache_read = found.prompt_cache_hit_tokens
     out_of = found.completion_tokens_details or found.output_tokens_details
     if out_of is not None:

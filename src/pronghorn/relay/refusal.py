@@ -54,7 +54,7 @@ def _word(body: bytes) -> str | None:
     """The code word of an error in JSON, perhaps empty; None if the body is no such error."""
     try:
         found = msgspec.json.decode(body, type=_Body).error
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return None if found is None else str(found.code or found.type or "")
 

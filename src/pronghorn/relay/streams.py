@@ -6,8 +6,6 @@ A reader keeps no clock and no socket. It raises `UpstreamError` for an event th
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 from pronghorn.errors import UpstreamError
 from pronghorn.kit import sse
 from pronghorn.ledger.usage import Usage
@@ -107,7 +105,7 @@ class EventReader:
             return True
         try:
             found = openai.event_decoder.decode(payload)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise UpstreamError("the vendor sent an event that makes no sense") from error
         if openai.is_present(found.error) or found.type == "error":
             raise UpstreamError("the vendor reported an error inside its stream")

@@ -1,0 +1,148 @@
+"""What a key may do: models, addresses, time, rates, concurrency and money."""
+
+import pytest
+from tests.unit.routing.making import grant
+
+from pronghorn.errors import AccessDenied, LimitReached, NoCredit, Unauthenticated
+from pronghorn.routing import Meter
+
+
+@pytest.mark.parametrize(
+    ("patterns", "model", "is_allowed"),
+    [
+        (None, "anything", True),
+        ([], "anything", False),
+        (["gpt-4o"], "gpt-4o", True),
+        (["gpt-4o"], "gpt-4o-mini", False),
+        (["gpt-4o"], "GPT-4o", False),
+        (["gpt-4*"], "gpt-4o-mini", True),
+        (["gpt-4*"], "gpt-4", True),
+        (["gpt-4*"], "o1-gpt-4", False),
+        (["*"], "anything/at:all", True),
+        (["claude-*", "gpt-4o"], "gpt-4o", True),
+        (["claude-*", "gpt-4o"], "claude-3", True),
+        (["claude-*", "gpt-4o"], "gemini", False),
+        (["openai/*"], "openai/gpt-4o", True),
+        (["*-mini"], "gpt-4o-mini", False),  # only a trailing star is one
+    ],
+)
+def test_models_by_name_and_by_pattern(patterns: list[str] | None, model: str, is_allowed: bool) -> None:
+    assert grant(models=patterns).allows_model(model) is is_allowed
+
+
+def test_the_list_is_shown_as_it_was_written() -> None:
+    assert grant(models=["b*", "a"]).listed_models() == ["a", "b*"]
+    assert grant().listed_models() is None
+
+
+@pytest.mark.parametrize(
+    ("ips", "caller", "is_allowed"),
+    [
+        (None, "203.0.113.9", True),
+        (None, "", True),
+        ([], "203.0.113.9", False),
+        (["203.0.113.9"], "203.0.113.9", True),
+        (["203.0.113.9"], "203.0.113.10", False),
+        (["203.0.113.0/24"], "203.0.113.77", True),
+        (["203.0.113.5/24"], "203.0.113.77", True),  # host bits do not matter
+        (["203.0.113.0/24"], "::ffff:203.0.113.77", True),
+        (["203.0.113.0/24"], "::ffff:198.51.100.1", False),
+        (["2001:db8::/32"], "2001:db8:1::9", True),
+        (["2001:db8::/32"], "2001:db9::9", False),
+        (["2001:db8::/32"], "203.0.113.9", False),
+        (["10.0.0.0/8", "::1"], "::1", True),
+        (["10.0.0.0/8"], "", False),
+        (["10.0.0.0/8"], "10.1.2.3, 10.0.0.1", False),
+        (["10.0.0.0/8"], "not-an-address", False),
+    ],
+)
+def test_addresses(ips: list[str] | None, caller: str, is_allowed: bool) -> None:
+    known = grant(ips=ips)
+    if is_allowed:
+        known.check_caller(0.0, caller)
+    else:
+        with pytest.raises(AccessDenied):
+            known.check_caller(0.0, caller)
+
+
+def test_a_key_ends_at_its_time() -> None:
+    known = grant(expires_s=100.0)
+    known.check_caller(99.999, "::1")
+    for now_s in (100.0, 1e12):
+        with pytest.raises(Unauthenticated, match="expired"):
+            known.check_caller(now_s, "::1")
+
+
+def test_requests_per_minute_say_when_to_come_back() -> None:
+    known = grant()
+    known.meter.set_rates(2, None, 0.0)
+    known.enter(0.0)
+    known.enter(0.0)
+    with pytest.raises(LimitReached) as refused:
+        known.enter(0.0)
+    assert refused.value.retry_after_s == pytest.approx(30.0)
+    assert refused.value.detail == {"scope": "key", "limit": 2, "used": 2, "reset_s": 30.0}
+    assert "2 requests per minute" in refused.value.message
+    known.enter(30.0)
+
+
+def test_tokens_are_counted_when_the_request_leaves() -> None:
+    known = grant()
+    known.meter.set_rates(None, 600, 0.0)
+    known.enter(0.0)
+    known.leave(1_200)
+    with pytest.raises(LimitReached, match="tokens per minute") as refused:
+        known.enter(0.0)
+    assert refused.value.retry_after_s == pytest.approx(60.1)
+    known.enter(60.2)
+
+
+def test_concurrency_counts_open_requests_and_a_refusal_counts_nothing() -> None:
+    known = grant(concurrency=2)
+    known.meter.set_rates(100, None, 0.0)
+    known.enter(0.0)
+    known.enter(0.0)
+    for _ in range(5):
+        with pytest.raises(LimitReached, match="concurrent") as refused:
+            known.enter(0.0)
+    assert refused.value.retry_after_s
+    assert known.meter.open_requests == 2
+    assert known.meter.requests is not None
+    assert known.meter.requests.level(0.0) == 98
+    known.leave(0)
+    known.enter(0.0)
+
+
+def test_concurrency_of_nothing_lets_nobody_in() -> None:
+    with pytest.raises(LimitReached):
+        grant(concurrency=0).enter(0.0)
+
+
+def test_rates_keep_what_was_used_and_go_away_when_taken_away() -> None:
+    meter = Meter(0)
+    meter.set_rates(10, 1_000, 0.0)
+    known = grant(meter=meter)
+    for _ in range(10):
+        known.enter(0.0)
+    meter.set_rates(20, 1_000, 0.0)
+    assert meter.requests is not None
+    assert meter.requests.level(0.0) == 10
+    meter.set_rates(None, None, 0.0)
+    assert (meter.requests, meter.tokens) == (None, None)
+    known.enter(0.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "held", "left"),
+    [(None, 9, 9, None), (100, 0, 0, 100), (100, 60, 30, 10), (100, 100, 0, 0), (100, 150, 0, -50)],
+)
+def test_what_the_budget_leaves(budget: int | None, spent: int, held: int, left: int | None) -> None:
+    known = grant(budget=budget, spent=spent)
+    known.meter.held = held
+    assert known.budget_left() == left
+
+
+def test_a_refused_budget_shows_its_numbers() -> None:
+    error = grant(budget=2_000_000_000, spent=2_500_000_000).refuse_budget()
+    assert isinstance(error, NoCredit)
+    assert error.detail == {"scope": "key", "limit_usd": "2.00", "spent_usd": "2.50"}
