@@ -15,6 +15,7 @@ from jsonschema.protocols import Validator
 EXTENSIONS: dict[str, frozenset[str]] = {
     "CreateChatCompletionResponse.choices[].message": frozenset({"reasoning_content"}),
     "CreateChatCompletionStreamResponse.choices[].delta": frozenset({"reasoning_content", "audio"}),
+    "CreateTranscriptionResponseVerboseJson": frozenset({"task"}),
     "ListModelsResponse.data[]": frozenset({"name", "context_length"}),
     "Model": frozenset({"name", "context_length"}),
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from pronghorn.sandbox import faults, openai
+from pronghorn.sandbox import faults, files, openai
 from pronghorn.sandbox.errors import error_middleware
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -19,18 +19,28 @@ __all__ = ["create_app", "run"]
 
 def create_app() -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[error_middleware, faults.middleware])
-    app.add_routes(openai.routes)
+    app[faults.SEEN] = faults.Seen()
+    app[files.SHELF] = files.Shelf()
+    app.add_routes([*files.routes, *openai.routes])
     return app
 
 
-async def run(host: str, port: int, ready: Callable[[int], None], until: asyncio.Event) -> None:
-    """Serve until `until` is set. `ready` is told the port, which the system chose if it was 0."""
-    runner = web.AppRunner(create_app(), access_log=None, handle_signals=False, shutdown_timeout=2)
+async def run(
+    host: str, port: int, ready: Callable[[int], None] | None = None, until: asyncio.Event | None = None
+) -> None:
+    """Serve until `until` is set, or for ever. `ready` is told the port, which the system chose if it was 0.
+
+    A caller that hangs up ends what was done for it, stalls and delays too.
+    """
+    runner = web.AppRunner(
+        create_app(), access_log=None, handle_signals=False, handler_cancellation=True, shutdown_timeout=2
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
-        ready(runner.addresses[0][1])
-        await until.wait()
+        if ready is not None:
+            ready(runner.addresses[0][1])
+        await (until or asyncio.Event()).wait()
     finally:
         await runner.cleanup()

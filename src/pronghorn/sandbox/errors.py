@@ -1,4 +1,7 @@
-"""Errors in OpenAI's shape, and the credential that every call needs."""
+"""Errors in OpenAI's shape, and the credential that every call needs: any, as long as there is one.
+
+Addresses of files are open, as vendors' links are.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -9,6 +12,8 @@ from aiohttp import web
 from pronghorn.kit.ids import request_id
 
 REQUEST_ID = web.RequestKey("id", str)
+
+OPEN_PATHS = ("/files/",)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,7 +48,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     """Every answer has a request id; every failure OpenAI's shape."""
     request[REQUEST_ID] = request_id()
     try:
-        if not request.headers.get("Authorization", "").removeprefix("Bearer").strip():
+        has_key = bool(request.headers.get("Authorization", "").removeprefix("Bearer").strip())
+        if not has_key and request.path.startswith(("/v1", "/v2", "/rerank")):
             raise SandboxError("You didn't provide an API key.", status=401, code="invalid_api_key")
         response = await handler(request)
     except SandboxError as error:
@@ -51,12 +57,19 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPRequestEntityTooLarge:
         response = SandboxError("The body is too large.", status=413).response()
     except web.HTTPMethodNotAllowed:
-        response = SandboxError(f"Not allowed to {request.method} on {request.path}.", status=405).response()
+        response = SandboxError(
+            f"Not allowed to {request.method} on {request.path}.", status=405, code="method_not_supported"
+        ).response()
     except web.HTTPNotFound:
         response = SandboxError(f"Invalid URL ({request.method} {request.path})", status=404).response()
     if not response.prepared:
         response.headers["x-request-id"] = request[REQUEST_ID]
     return response
+
+
+def _credential(request: web.Request) -> str:
+    """What follows `Bearer`, or the whole header: some clients leave the scheme away."""
+    return request.headers.get("authorization", "").removeprefix("Bearer").strip()
 
 
 async def json_body(request: web.Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Faults on demand: `x-pronghorn-simulate` says what goes wrong, this module makes it go wrong.
+"""Faults on demand: `x-pronghorn-simulate` says what goes wrong, this module reads it; `reply` makes it go wrong.
 
 Grammar: comma-separated `status=CODE[/TIMES]`, `delay=DURATION`, `cut-after=EVENTS`, `end-after=EVENTS`,
 `stall=EVENTS:DURATION`, `drip=BYTES/s`, `malformed=EVENT`, `length=wrong`, `usage=none|absurd`,
@@ -7,6 +7,7 @@ A model called `sandbox-503` (any status) fails with that status, for clients th
 """
 
 import asyncio
+import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,13 +19,18 @@ from pronghorn.sandbox.errors import Handler, SandboxError
 
 MAX_REMEMBERED = 10_000
 MAX_DURATION_S = 600.0
+HEADER = "x-pronghorn-simulate"
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
+_NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
+_DURATION = re.compile(rf"({_NUMBER})(ms|s|m)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_STATUS = re.compile(r"([345]\d\d)(?:/([1-9]\d{0,5}))?")
+_STALL = re.compile(r"([1-9]\d{0,8}):(.+)")
+_DRIP = re.compile(rf"({_NUMBER})/s")
+_COUNT = re.compile(r"[1-9]\d{0,8}")
 _MAGIC_MODEL = re.compile(r"sandbox-([45]\d\d)")
 
 CODES = {
-    400: None,
     401: "invalid_api_key",
     403: "unsupported_country_region_territory",
     404: "model_not_found",
@@ -49,10 +55,25 @@ class Faults:
     has_wrong_length: bool = False
     usage: str = ""
     task: str = ""
-    speed: float = 1.0
+    speed: float = 0.0
+
+
+class Seen:
+    """How often a request with `status=CODE/TIMES` came: the first TIMES fail, the retries after them succeed."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[bytes, int] = OrderedDict()
+
+    def count(self, request: bytes) -> int:
+        """How often it has come, this time included; the longest unseen are forgotten."""
+        self._counts[request] = times = self._counts.pop(request, 0) + 1
+        if len(self._counts) > MAX_REMEMBERED:
+            self._counts.popitem(last=False)
+        return times
 
 
 FAULTS = web.RequestKey("faults", Faults)
+SEEN = web.AppKey("seen", Seen)
 
 _Setter = Callable[[Faults, str], None]
 
@@ -64,60 +85,41 @@ def parse(text: str) -> Faults:
         name, _, value = part.partition("=")
         try:
             _SETTERS[name](faults, value)
-        except (KeyError, ValueError, ZeroDivisionError) as error:
+        except (KeyError, ValueError) as error:
             raise SandboxError(
-                f"x-pronghorn-simulate: {part!r} is not understood; see the sandbox's page in the docs",
-                param="x-pronghorn-simulate",
+                f"{HEADER}: {part!r} is not understood; see the sandbox's page in the docs", param=HEADER
             ) from error
     return faults
 
 
 def duration_s(text: str) -> float:
-    match = _DURATION.fullmatch(text)
-    if match is None:
+    """Raises `ValueError`, for what is longer than ten minutes too."""
+    match = _matched(_DURATION, text)
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > MAX_DURATION_S:
         raise ValueError(text)
-    return min(float(match[1]) * _SECONDS[match[2]], MAX_DURATION_S)
+    return seconds
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
+    match = pattern.fullmatch(text)
+    if match is None or not text.isascii():
+        raise ValueError(text)
+    return match
 
 
 def _status(faults: Faults, value: str) -> None:
-    code, _, times = value.partition("/")
-    faults.status = int(code)
-    faults.times = int(times) if times else 0
-    if not 200 <= faults.status <= 599:
-        raise ValueError(value)
+    match = _matched(_STATUS, value)
+    faults.status, faults.times = int(match[1]), int(match[2] or 0)
 
 
 def _stall(faults: Faults, value: str) -> None:
-    events, _, length = value.partition(":")
-    faults.stall_after, faults.stall_s = int(events), duration_s(length)
+    match = _matched(_STALL, value)
+    faults.stall_after, faults.stall_s = int(match[1]), duration_s(match[2])
 
 
 def _drip(faults: Faults, value: str) -> None:
-    faults.drip_bytes_per_s = float(value.removesuffix("/s"))
-    if faults.drip_bytes_per_s <= 0:
-        raise ValueError(value)
-
-
-def _one_of(name: str, *allowed: str) -> _Setter:
-    def set_it(faults: Faults, value: str) -> None:
-        if value not in allowed:
-            raise ValueError(value)
-        if name == "length":
-            faults.has_wrong_length = True
-        else:
-            setattr(faults, name, value)
-
-    return set_it
-
-
-def _positive(name: str) -> _Setter:
-    def set_it(faults: Faults, value: str) -> None:
-        number = int(value)
-        if number < 1:
-            raise ValueError(value)
-        setattr(faults, name, number)
-
-    return set_it
+    faults.drip_bytes_per_s = _above_zero(_matched(_DRIP, value)[1])
 
 
 def _delay(faults: Faults, value: str) -> None:
@@ -125,32 +127,56 @@ def _delay(faults: Faults, value: str) -> None:
 
 
 def _speed(faults: Faults, value: str) -> None:
-    faults.speed = 1.0 / (1.0 / float(value))
-    if faults.speed <= 0:
+    faults.speed = _above_zero(_matched(re.compile(_NUMBER), value)[0])
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not number:
+        raise ValueError(text)
+    return number
+
+
+def _length(faults: Faults, value: str) -> None:
+    if value != "wrong":
         raise ValueError(value)
+    faults.has_wrong_length = True
+
+
+def _one_of(name: str, *allowed: str) -> _Setter:
+    def set_it(faults: Faults, value: str) -> None:
+        if value not in allowed:
+            raise ValueError(value)
+        setattr(faults, name, value)
+
+    return set_it
+
+
+def _count(name: str) -> _Setter:
+    def set_it(faults: Faults, value: str) -> None:
+        setattr(faults, name, int(_matched(_COUNT, value)[0]))
+
+    return set_it
 
 
 _SETTERS: dict[str, _Setter] = {
     "status": _status,
     "delay": _delay,
-    "cut-after": _positive("cut_after"),
-    "end-after": _positive("end_after"),
+    "cut-after": _count("cut_after"),
+    "end-after": _count("end_after"),
     "stall": _stall,
     "drip": _drip,
-    "malformed": _positive("malformed"),
-    "length": _one_of("length", "wrong"),
+    "malformed": _count("malformed"),
+    "length": _length,
     "usage": _one_of("usage", "none", "absurd"),
     "task": _one_of("task", "fail", "stuck", "moderated"),
     "speed": _speed,
 }
 
-_seen: OrderedDict[tuple[str, str, bytes], int] = OrderedDict()
-"""How often a request with `status=CODE/TIMES` came: the first TIMES fail, the retries after them succeed."""
-
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    header = request.headers.get("x-pronghorn-simulate", "")
+    header = request.headers.get(HEADER, "")
     faults = request[FAULTS] = parse(header)
     if faults.delay_s:
         await asyncio.sleep(faults.delay_s)
@@ -160,13 +186,15 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 async def _is_among_first(request: web.Request, header: str, times: int) -> bool:
-    multipart = request.content_type.startswith("multipart/")
-    body = b"" if multipart else await request.read()  # a boundary differs from try to try
-    same = (header, request.path, body)
-    count = _seen[same] = _seen.pop(same, 0) + 1
-    while len(_seen) > MAX_REMEMBERED:
-        _seen.popitem(last=False)
-    return count <= times
+    """Requests are the same if header, credential, path and body are; a form's boundary differs from try to try."""
+    body = await request.read()
+    _, is_form, boundary = request.headers.get("content-type", "").partition("boundary=")
+    if is_form:
+        body = body.replace(boundary.strip('"').encode("latin-1", "replace"), b"")
+    same = hashlib.sha256(body)
+    for part in (header, request.headers.get("authorization", ""), request.path):
+        same.update(b"\0" + part.encode("utf-8", "surrogateescape"))
+    return request.app[SEEN].count(same.digest()) <= times
 
 
 def simulated_error(status: int) -> SandboxError:

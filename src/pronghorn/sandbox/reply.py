@@ -9,32 +9,41 @@ from aiohttp import web
 from pronghorn.sandbox.errors import REQUEST_ID
 from pronghorn.sandbox.faults import FAULTS, Faults
 
-ABSURD_USAGE = {"prompt_tokens": -1, "completion_tokens": 10**15, "total_tokens": None}
+EVENTS_PER_S = 50.0
+"""The pace that `speed=1` asks for; without `speed` events follow each other at once."""
+CHUNK_BYTES = 16 * 1024
+DRIPS_PER_S = 20.0
+ABSURD_COUNT = 10**15
 
 
 async def reply_json(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
     faults = request[FAULTS]
-    data = json.dumps(with_usage(body, faults), ensure_ascii=False, separators=(",", ":")).encode()
+    data = _encoded(with_usage(body, faults))
     if faults.malformed:
         data = data[: len(data) // 2] + b'"'
     return await reply_bytes(request, data, "application/json")
 
 
-async def reply_bytes(request: web.Request, data: bytes, content_type: str) -> web.StreamResponse:
-    """A whole body; broken off in its middle, too short or dripping if the request asks for that."""
+async def reply_bytes(
+    request: web.Request, data: bytes, content_type: str, *, is_chunked: bool = False
+) -> web.StreamResponse:
+    """A whole body; cut in its middle, stalling, too short or dripping if the request asks for that."""
     faults = request[FAULTS]
-    length = len(data) + 100 if faults.has_wrong_length else len(data)
-    response = web.StreamResponse(
-        headers={
-            "content-type": content_type,
-            "content-length": str(length),
-            "x-request-id": request[REQUEST_ID],
-        }
-    )
+    half = data[: len(data) // 2]
+    if faults.end_after:
+        data = half
+    response = web.StreamResponse(headers={"content-type": content_type, "x-request-id": request[REQUEST_ID]})
+    if is_chunked and not faults.has_wrong_length:
+        response.enable_chunked_encoding()
+    else:
+        response.content_length = len(data) + 100 if faults.has_wrong_length else len(data)
     await response.prepare(request)
-    is_cut = faults.cut_after > 0 or faults.end_after > 0
-    await _write(response, data[: len(data) // 2] if is_cut else data, faults)
-    if is_cut or faults.has_wrong_length:
+    await _write(response, half, faults)
+    if faults.stall_after:
+        await asyncio.sleep(faults.stall_s)
+    if not faults.cut_after:
+        await _write(response, data[len(half) :], faults)
+    if faults.cut_after or faults.has_wrong_length:
         _break_off(request)
     else:
         await response.write_eof()
@@ -58,7 +67,10 @@ class Events:
         )
 
     async def open(self) -> None:
-        self.response.enable_chunked_encoding()
+        if self._faults.has_wrong_length:
+            self.response.content_length = 2**31
+        else:
+            self.response.enable_chunked_encoding()
         await self.response.prepare(self._request)
 
     async def send(self, payload: dict[str, Any] | str, *, event: str | None = None) -> None:
@@ -66,28 +78,29 @@ class Events:
         faults = self._faults
         if self._is_over:
             return
+        if faults.speed and self._count:
+            await asyncio.sleep(1.0 / (EVENTS_PER_S * faults.speed))
         self._count += 1
-        if isinstance(payload, str):
-            data = payload
-        else:
-            data = json.dumps(with_usage(payload, faults), ensure_ascii=False, separators=(",", ":"))
+        data = payload.encode() if isinstance(payload, str) else _encoded(with_usage(payload, faults))
         if faults.malformed == self._count:
-            data = data[: len(data) // 2]
-        head = f"event: {event}\n" if event else ""
-        await _write(self.response, f"{head}data: {data}\n\n".encode(), faults)
+            data = data[: len(data) // 2] + b'"'
+        head = f"event: {event}\n".encode() if event else b""
+        await _write(self.response, head + b"data: " + data + b"\n\n", faults)
         if faults.stall_after == self._count:
             await asyncio.sleep(faults.stall_s)
         if faults.cut_after == self._count:
             self._is_over = True
             _break_off(self._request)
         elif faults.end_after == self._count:
-            self._is_over = True
-            await self.response.write_eof()
+            await self.close()
 
     async def close(self) -> web.StreamResponse:
         if not self._is_over:
             self._is_over = True
-            await self.response.write_eof()
+            if self._faults.has_wrong_length:
+                _break_off(self._request)
+            else:
+                await self.response.write_eof()
         return self.response
 
 
@@ -97,16 +110,33 @@ def with_usage(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
         return body
     if faults.usage == "none":
         return {key: value for key, value in body.items() if key != "usage"}
-    return body | {"usage": ABSURD_USAGE}
+    return body | {"usage": {name: _absurd(name, value) for name, value in body["usage"].items()}}
+
+
+def _absurd(name: str, value: Any) -> Any:
+    """Totals are null, inputs negative, the rest enormous."""
+    if isinstance(value, dict):
+        return {inner: _absurd(inner, number) for inner, number in value.items()}
+    if not isinstance(value, int | float):
+        return value
+    if name.startswith("total"):
+        return None
+    return -1 if name.startswith(("prompt", "input")) else ABSURD_COUNT
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """Compact JSON; a lone surrogate, which no UTF-8 can carry, becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 async def _write(response: web.StreamResponse, data: bytes, faults: Faults) -> None:
-    if not faults.drip_bytes_per_s:
-        await response.write(data)
-        return
-    for position in range(len(data)):
-        await response.write(data[position : position + 1])
-        await asyncio.sleep(1.0 / faults.drip_bytes_per_s)
+    rate = faults.drip_bytes_per_s
+    size = max(1, int(rate / DRIPS_PER_S)) if rate else CHUNK_BYTES
+    for position in range(0, len(data), size):
+        piece = data[position : position + size]
+        await response.write(piece)
+        if rate:
+            await asyncio.sleep(len(piece) / rate)
 
 
 def _break_off(request: web.Request) -> None:

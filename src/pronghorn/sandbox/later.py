@@ -1,0 +1,17 @@
+"""Modules that are imported when they are first used: numpy and PyAV cost 30 MB that a chat never needs.
+
+The usual `import` stays under `if TYPE_CHECKING`, so that types are known; this object stands in its place at run time.
+"""
+
+import importlib
+from typing import Any
+
+
+class Later:
+    """Stands for the module `name` and imports it when the first attribute is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
