@@ -10,7 +10,10 @@ from collections.abc import Callable
 from aiohttp import web
 
 from pronghorn.sandbox import faults, files, openai
-from pronghorn.sandbox.errors import error_middleware
+from pronghorn.sandbox.errors import DIALECTS, Dialect, error_middleware
+
+VENDORS = (openai,)
+"""Each has `routes`, and a `dialect` if its errors or its keys are not OpenAI's."""
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -21,7 +24,10 @@ def create_app() -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[error_middleware, faults.middleware])
     app[faults.SEEN] = faults.Seen()
     app[files.SHELF] = files.Shelf()
-    app.add_routes([*files.routes, *openai.routes])
+    app[DIALECTS] = tuple(
+        d for vendor in VENDORS if isinstance(d := getattr(vendor, "dialect", None), Dialect)
+    )
+    app.add_routes([*files.routes, *(route for vendor in VENDORS for route in vendor.routes)])
     return app
 
 

@@ -1,11 +1,12 @@
-"""Errors in OpenAI's shape, and the credential that every call needs: any, as long as there is one.
+"""Errors in the shape of the dialect that was asked, and the credential that every call needs: any will do.
 
+A dialect is a package with `routes` and `dialect`, a `Dialect`. Paths that no dialect owns are OpenAI's.
 Addresses of files are open, as vendors' links are.
 """
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -37,39 +38,55 @@ class SandboxError(Exception):
         self.param = param
         self.type = type_ or ("server_error" if status >= 500 else "invalid_request_error")
 
-    def response(self) -> web.Response:
-        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        headers = {"retry-after": "1"} if self.status == 429 else {}
-        return web.json_response({"error": error}, status=self.status, headers=headers)
+
+class Dialect(NamedTuple):
+    """How one vendor's routes are told from others', where its clients put the key, how its errors look."""
+
+    owns: Callable[[web.Request], bool]
+    credential: Callable[[web.Request], str]
+    """What was given as a key; empty if nothing was."""
+    render: Callable[[SandboxError, web.Request], web.Response]
+
+
+DIALECTS = web.AppKey("dialects", tuple)
+
+
+def bearer(request: web.Request) -> str:
+    """What follows `Bearer`, or the whole header: some clients leave the scheme away."""
+    return request.headers.get("authorization", "").removeprefix("Bearer").strip()
+
+
+def openai_error(error: SandboxError, _request: web.Request) -> web.Response:
+    body = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    headers = {"retry-after": "1"} if error.status == 429 else {}
+    return web.json_response({"error": body}, status=error.status, headers=headers)
+
+
+OPENAI = Dialect(lambda request: True, bearer, openai_error)
 
 
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every answer has a request id; every failure OpenAI's shape."""
+    """Every answer has a request id; every failure the shape of its dialect."""
     request[REQUEST_ID] = request_id()
+    dialect: Dialect = next((d for d in request.app[DIALECTS] if d.owns(request)), OPENAI)
     try:
-        has_key = bool(request.headers.get("Authorization", "").removeprefix("Bearer").strip())
-        if not has_key and request.path.startswith(("/v1", "/v2", "/rerank")):
+        if not request.path.startswith(OPEN_PATHS) and not dialect.credential(request):
             raise SandboxError("You didn't provide an API key.", status=401, code="invalid_api_key")
         response = await handler(request)
     except SandboxError as error:
-        response = error.response()
+        response = dialect.render(error, request)
     except web.HTTPRequestEntityTooLarge:
-        response = SandboxError("The body is too large.", status=413).response()
+        response = dialect.render(SandboxError("The body is too large.", status=413), request)
     except web.HTTPMethodNotAllowed:
-        response = SandboxError(
-            f"Not allowed to {request.method} on {request.path}.", status=405, code="method_not_supported"
-        ).response()
+        refusal = f"Not allowed to {request.method} on {request.path}."
+        response = dialect.render(SandboxError(refusal, status=405, code="method_not_supported"), request)
     except web.HTTPNotFound:
-        response = SandboxError(f"Invalid URL ({request.method} {request.path})", status=404).response()
+        refusal = f"Invalid URL ({request.method} {request.path})"
+        response = dialect.render(SandboxError(refusal, status=404), request)
     if not response.prepared:
         response.headers["x-request-id"] = request[REQUEST_ID]
     return response
-
-
-def _credential(request: web.Request) -> str:
-    """What follows `Bearer`, or the whole header: some clients leave the scheme away."""
-    return request.headers.get("authorization", "").removeprefix("Bearer").strip()
 
 
 async def json_body(request: web.Request) -> dict[str, Any]:

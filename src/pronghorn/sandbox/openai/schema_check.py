@@ -31,7 +31,9 @@ def accepts(schema: Any, value: Any, root: dict[str, Any], depth: int = 0) -> bo
     if "enum" in schema and not any(_same(one, value) for one in schema["enum"]):
         return False
     kinds = schema.get("type")
-    if kinds is not None and not any(_is(value, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
+    if kinds is not None and not any(
+        _is(value, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)
+    ):
         return False
     return _combined(schema, value, root, depth) and _contents(schema, value, root, depth)
 
@@ -77,7 +79,9 @@ def _string(schema: dict[str, Any], value: str) -> bool:
 def _number(schema: dict[str, Any], value: float) -> bool:
     if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         return False
-    if value <= schema.get("exclusiveMinimum", value - 1) or value >= schema.get("exclusiveMaximum", value + 1):
+    if value <= schema.get("exclusiveMinimum", value - 1) or value >= schema.get(
+        "exclusiveMaximum", value + 1
+    ):
         return False
     step = schema.get("multipleOf")
     return not step or abs(value / step - round(value / step)) < 1e-9
@@ -86,9 +90,7 @@ def _number(schema: dict[str, Any], value: float) -> bool:
 def _array(schema: dict[str, Any], value: list[Any], root: dict[str, Any], depth: int) -> bool:
     if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
         return False
-    if schema.get("uniqueItems") and any(
-        _same(a, b) for place, a in enumerate(value) for b in value[:place]
-    ):
+    if schema.get("uniqueItems") and any(_same(a, b) for place, a in enumerate(value) for b in value[:place]):
         return False
     first = schema.get("prefixItems", ())
     if not all(accepts(s, item, root, depth + 1) for s, item in zip(first, value, strict=False)):
@@ -118,7 +120,9 @@ def _object(schema: dict[str, Any], value: dict[str, Any], root: dict[str, Any],
 def _for_property(schema: dict[str, Any], name: str) -> list[Any]:
     """All schemas that speak about the property `name`."""
     found = [schema["properties"][name]] if name in schema.get("properties", {}) else []
-    found += [part for pattern, part in schema.get("patternProperties", {}).items() if re.search(pattern, name)]
+    found += [
+        part for pattern, part in schema.get("patternProperties", {}).items() if re.search(pattern, name)
+    ]
     return found or [schema.get("additionalProperties", True)]
 
 

@@ -168,7 +168,9 @@ class Sampler:
             step = (schema.get("multipleOf") or 1) if isinstance(schema, dict) else 1
             guesses += [value + sign * step * n for n in range(1, MAX_ITEMS) for sign in (1, -1)]
         elif isinstance(value, str):
-            guesses += [f"{value[: len(value) - cut]}{n}" for n in range(MAX_ITEMS) for cut in (0, len(str(n)))]
+            guesses += [
+                f"{value[: len(value) - cut]}{n}" for n in range(MAX_ITEMS) for cut in (0, len(str(n)))
+            ]
         fresh = (guess for guess in guesses if guess not in found)
         return self._first_fit(schema, fresh)
 
