@@ -36,6 +36,7 @@ class PronghornError(Exception):
     code: ClassVar[str] = "internal_error"
     end_reason: ClassVar[str] = "bug"
     retryable: ClassVar[bool] = False
+    default_retry_after_s: ClassVar[float | None] = None
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class PronghornError(Exception):
         self.message = message or (type(self).__doc__ or "").strip()
         self.param = param
         self.code_word = code or self.code
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s
         self.detail = detail or {}
         super().__init__(self.message)
 
@@ -141,7 +142,7 @@ class Unavailable(PronghornError):
 class NoChannel(Unavailable):
     """The model is known, but no channel serves it now."""
 
-    code, end_reason = "no_channel", "no_route"
+    code, end_reason, default_retry_after_s = "no_channel", "no_route", 30.0
 
 
 class UpstreamError(PronghornError):

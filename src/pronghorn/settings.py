@@ -104,9 +104,13 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
 
 def _decode(kind: type, value: Any) -> Any:
     """The kinds that TOML and the environment can only write as text."""
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str | Path):
         return Path(value)
     raise NotImplementedError(f"no setting is a {kind}")
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _environment() -> dict[str, Any]:
@@ -114,5 +118,5 @@ def _environment() -> dict[str, Any]:
     for field in Settings.__struct_fields__:
         text = os.environ.get(ENVIRONMENT_PREFIX + field.upper())  # noqa: TID251 - the one place that reads it
         if text is not None:
-            values[field] = text.split(",") if field == "trusted_proxies" else text
+            values[field] = _listed(text) if field == "trusted_proxies" else text
     return values

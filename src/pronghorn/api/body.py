@@ -67,6 +67,8 @@ def _unpack(body: bytes, encoding: bytes, limit: int) -> bytes:
         raise _too_large(limit)
     if not unpacker.eof:
         raise BadRequest("the compressed body ends too early")
+    if unpacker.unused_data:
+        raise BadRequest("the compressed body has something after its end; compress it as one piece")
     return plain
 
 

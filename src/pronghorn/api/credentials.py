@@ -13,6 +13,7 @@ from pronghorn.routing import Grant, Snapshot
 
 MAX_CREDENTIAL = 256
 MAX_KNOWN_CALLERS = 10_000
+MAX_IN_QUERY = 10
 _HEADERS = frozenset(
     (
         b"authorization",
@@ -90,17 +91,27 @@ class Doorkeeper:
         if not self._is_proxy(client_ip):
             return client_ip
         forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-        for hop in reversed(forwarded.decode("latin-1").split(",")):
-            if hop.strip() and not self._is_proxy(hop.strip()):
-                return hop.strip()
+        hops = [hop for hop in forwarded.decode("latin-1").split(",") if hop.strip()]
+        for hop in reversed(hops):
+            address = _address(hop)
+            if address is None:
+                return client_ip  # nothing before it can be believed either
+            if not self._is_proxy(hop):
+                return str(address)
         return client_ip
 
     def _is_proxy(self, text: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            return False
-        return any(address in proxy for proxy in self._proxies)
+        address = _address(text)
+        return address is not None and any(address in proxy for proxy in self._proxies)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for what is no address. IPv4 inside IPv6, as a dual-stack socket has it, is IPv4."""
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 _WRONG = (
@@ -119,8 +130,8 @@ def _candidates(headers: Headers, query: bytes) -> list[str]:
             if value:
                 found.append(_bare(value))
     if b"key=" in query:
-        given = urllib.parse.parse_qs(query.decode("latin-1"), max_num_fields=100)
-        found += [text.strip() for text in given.get("key", ())]
+        given = [part[4:] for part in query.split(b"&") if part.startswith(b"key=")]
+        found += [urllib.parse.unquote_plus(text.decode("latin-1")).strip() for text in given[:MAX_IN_QUERY]]
     return found
 
 

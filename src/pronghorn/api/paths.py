@@ -8,7 +8,7 @@ _SLASHES = re.compile(r"/{2,}")
 _AZURE = re.compile(
     r"/openai/deployments/(.+?)/((?:chat/)?completions|embeddings|images/[a-z]+|audio/[a-z]+)$"
 )
-_ENGINES = re.compile(r"/v1/engines/(.+)/(embeddings|completions|chat/completions)$")
+_ENGINES = re.compile(r"^(?:/v1)?/engines/(.+?)/(embeddings|completions|chat/completions)$")
 
 
 class Target(NamedTuple):
@@ -23,7 +23,7 @@ def normalise(path: str) -> Target:
     path = _SLASHES.sub("/", path)
     if len(path) > 1 and path.endswith("/"):
         path = path[:-1]
-    while path.startswith("/v1/v1/"):
+    while path.startswith("/v1/v1") and path[6:7] in ("", "/"):
         path = path[3:]
     if azure := _AZURE.search(path):
         return Target("/v1/" + azure[2], unquote(azure[1]))

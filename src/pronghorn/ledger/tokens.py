@@ -14,6 +14,7 @@ from typing import Any
 
 ENCODING = "o200k_base"
 MAX_COUNTED_CHARACTERS = 8_000_000
+PIECE_CHARACTERS = 500_000
 
 
 class Tokenizer:
@@ -43,7 +44,10 @@ class Tokenizer:
 
 
 def _count(text: str) -> int:
-    return len(_encoding().encode(text.encode("utf-8", "replace").decode()))
+    """In pieces: the library takes no text of a million characters. A cut adds a token at the very most."""
+    plain = text.encode("utf-8", "replace").decode()
+    pieces = (plain[start : start + PIECE_CHARACTERS] for start in range(0, len(plain), PIECE_CHARACTERS))
+    return sum(len(_encoding().encode_ordinary(piece)) for piece in pieces)
 
 
 @cache

@@ -142,14 +142,14 @@ class Exchange:
             grant.key_id,
             grant.group,
             self.endpoint.name,
-            self.model_name[:200],
-            self.upstream_model[:200],
+            _text(self.model_name, 200),
+            _text(self.upstream_model, 200),
             channel.id if channel is not None else "",
             self.is_stream,
             status,
             end_reason,
-            finish[:20],
-            error[:MAX_ERROR_CHARACTERS],
+            _text(finish, 20),
+            _text(error, MAX_ERROR_CHARACTERS),
             usage,
             self.hold,
             charge,
@@ -158,10 +158,15 @@ class Exchange:
             grant.factor_ppm,
             self.first_byte_ms if self.is_stream else duration_ms,
             duration_ms,
-            self.upstream_request_id[:200],
-            incoming.client_ip,
+            _text(self.upstream_request_id, 200),
+            _text(incoming.client_ip, 60),
             self.attempts,
         )
+
+
+def _text(text: str, limit: int) -> str:
+    """As the database takes it: PostgreSQL refuses NUL, and one text would keep all records from being posted."""
+    return text[:limit].replace("\0", "")
 
 
 _NO_CHARGE = Charge(0, [])

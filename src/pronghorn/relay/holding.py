@@ -40,7 +40,7 @@ class Holder:
     def _take(exchange: Exchange, need: int) -> bool:
         grant = exchange.grant
         left = grant.budget_left()
-        if grant.purse.free < need or (left is not None and left < need):
+        if need and (grant.purse.free < need or (left is not None and left < need)):
             return False
         exchange.take_hold(need)
         return True

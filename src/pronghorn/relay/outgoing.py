@@ -13,6 +13,21 @@ from pronghorn.wire.openai import Peek
 SIMULATE = b"x-pronghorn-simulate"
 PASSED_HEADERS = frozenset((b"openai-beta", b"http-referer", b"x-title", SIMULATE))
 """What vendors may see of the caller's headers. `SIMULATE` is refused before, unless the key is a test key."""
+_OURS = frozenset(
+    (
+        "model",
+        "max_tokens",
+        "max_completion_tokens",
+        "n",
+        "best_of",
+        "stream",
+        "stream_options",
+        "stream_format",
+    )
+)
+"""Members that decide what is done or what it costs: they must not be there in other letters too."""
+_ESCAPED = (b"\\u00", b"\\u017f", b"\\u212a")
+_FOLDED = ("\u017f".encode(), "\u212a".encode())
 _JSON_LINE = b"content-type: %b\r\n" % JSON
 _WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
 
@@ -29,8 +44,15 @@ def build(exchange: Exchange, channel: Channel, peek: Peek, form: Form | None) -
     if form is not None:
         head += b"content-type: %b\r\n" % headers[b"content-type"]
         model = exchange.upstream_model
-        return Call(channel.origin, head, upload=form.stream(model), upload_length=form.length(model))
-    return Call(channel.origin, head + _JSON_LINE, json_body(exchange, channel, peek))
+        return Call(
+            channel.origin,
+            head,
+            upload=form.stream(model),
+            upload_length=form.length(model),
+            is_repeatable=exchange.endpoint.is_repeatable,
+        )
+    body = json_body(exchange, channel, peek)
+    return Call(channel.origin, head + _JSON_LINE, body, is_repeatable=exchange.endpoint.is_repeatable)
 
 
 def json_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
@@ -46,7 +68,9 @@ def json_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
         changes |= dict.fromkeys(_limit_fields(exchange, channel, peek), limit)
     if not changes and not _is_ambiguous(body, peek):
         return body
-    return msgspec.json.encode(openai.members_decoder.decode(body) | changes)
+    members = openai.members_decoder.decode(body)
+    kept = {name: value for name, value in members.items() if name in _OURS or name.casefold() not in _OURS}
+    return msgspec.json.encode(kept | changes)
 
 
 def asks_for_usage(exchange: Exchange, peek: Peek) -> bool:
@@ -77,14 +101,18 @@ def _limit_fields(exchange: Exchange, channel: Channel, peek: Peek) -> list[str]
 def _is_ambiguous(body: bytes, peek: Peek) -> bool:
     """Could another parser read another model or limit out of this body than ours did?
 
-    True for a member that is there twice, at whatever depth (a false alarm only costs writing the body anew),
-    and for letters written as escapes, with which a member could hide its name.
+    True for a member that is there twice, at whatever depth (a false alarm only costs writing the body anew), for
+    one in capitals (some parsers ignore case, and with it Unicode's other s and k), and for letters written as
+    escapes, with which a member could hide its name.
     """
     limits = (peek.max_tokens is not None) + (peek.max_completion_tokens is not None)
+    lowered = body.lower()
     return (
-        body.count(b'"model"') > 1
-        or body.count(b'"max_') > limits
-        or body.count(b'"stream') > (peek.stream is not None) + (peek.stream_options is not None)
-        or body.count(b'"n"') > (peek.n is not None)
-        or b"\\u00" in body
+        lowered.count(b'"model"') > 1
+        or lowered.count(b'"max_') > limits
+        or lowered.count(b'"stream') > (peek.stream is not None) + (peek.stream_options is not None)
+        or lowered.count(b'"n"') > (peek.n is not None)
+        or lowered.count(b'"best_of"') > (peek.best_of is not None)
+        or (b"\\u" in lowered and any(letter in lowered for letter in _ESCAPED))
+        or (not body.isascii() and any(letter in body for letter in _FOLDED))
     )

@@ -3,6 +3,8 @@
 A vendor's words about the request itself are passed on. Its words about our account there never are.
 """
 
+import re
+
 import msgspec
 
 from pronghorn.errors import (
@@ -60,9 +62,10 @@ def _word(body: bytes) -> str | None:
 
 
 def _scrubbed(body: bytes, channel: Channel) -> bytes:
-    for secret in (*channel.secrets, channel.origin.host.encode()):
+    """Host names are the same in any letters."""
+    for secret in channel.secrets:
         body = body.replace(secret, b"***")
-    return body
+    return re.sub(re.escape(channel.origin.host.encode()), b"***", body, flags=re.IGNORECASE)
 
 
 def _retry_after_s(answer: Answer) -> float | None:

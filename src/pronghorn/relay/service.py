@@ -226,7 +226,7 @@ def _peek_json(exchange: Exchange) -> Peek:
         name = where.strip("`.") or None
         place = f"`{name}`" if name else "the body"
         raise BadRequest(f"{place} is not valid: {reason}", param=name) from error
-    except msgspec.DecodeError as error:
+    except ValueError as error:  # msgspec's own, or of a text that is not UTF-8
         reason = str(error)
         if "byte" not in reason:
             reason = f"{reason} (byte {len(body)})"

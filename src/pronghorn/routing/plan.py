@@ -18,8 +18,7 @@ def plan(snapshot: Snapshot, grant: Grant, model: Model, endpoint: str) -> Itera
     if not tiers:
         raise NoChannel(
             f"no channel serves the model {model.name!r} to the group {grant.group!r} now; "
-            "GET /v1/models lists what this key can use",
-            retry_after_s=30,
+            "GET /v1/models lists what this key can use"
         )
     if len(tiers) == 1 and len(tiers[0]) == 1 and tiers[0][0].serves(endpoint):
         return iter(tiers[0])

@@ -51,6 +51,8 @@ class Call(msgspec.Struct, gc=False):
     upload: AsyncIterator[bytes] | None = None
     """A body that is still coming; `upload_length` is its length, None if unknown."""
     upload_length: int | None = None
+    is_repeatable: bool = True
+    """False where a repetition could be paid for twice: sent once, on a connection that cannot be stale."""
 
 
 class Handle:
@@ -103,7 +105,7 @@ class Client:
     ) -> Answer:
         """The answer's head, or all of it when `whole`. Raises an `UpstreamError`; never one of a library."""
         request = _request(call)
-        connection = self._pooled(call.origin)
+        connection = self._pooled(call.origin) if call.is_repeatable else None
         if connection is not None:
             answer = await self._exchange(connection, call, request, deadlines, whole, limit, handle)
             if answer is not None:

@@ -27,7 +27,9 @@ TIERED = {
     "input_usd_per_million": "1.25",
     "output_usd_per_million": "10",
     "cache_read_usd_per_million": "0.31",
-    "tiers": [{"above_input_tokens": 200_000, "input_usd_per_million": "2.50", "output_usd_per_million": "15"}],
+    "tiers": [
+        {"above_input_tokens": 200_000, "input_usd_per_million": "2.50", "output_usd_per_million": "15"}
+    ],
 }
 PICTURES = {"per_image_usd": {"standard/1024x1024": "0.04", "hd/1024x1792": "0.12", "default": "0.08"}}
 
@@ -91,7 +93,12 @@ def usage(**counts: Any) -> Usage:
         (PICTURES, usage(images=3, image_kind="low/512x512"), ONE, 240_000_000),
         ({"per_image_usd": "0.02"}, usage(images=3, image_kind="any/thing"), ONE, 60_000_000),
         # nothing fits and there is no default: the dearest
-        ({"per_image_usd": {"a/b": "0.01", "c/d": "0.03"}}, usage(images=1, image_kind="x/y"), ONE, 30_000_000),
+        (
+            {"per_image_usd": {"a/b": "0.01", "c/d": "0.03"}},
+            usage(images=1, image_kind="x/y"),
+            ONE,
+            30_000_000,
+        ),
         # a default of nothing is a default
         ({"per_image_usd": {"hd/1x1": "0.01", "default": "0"}}, usage(images=1, image_kind="x/y"), ONE, 0),
         ({"per_second_usd": "0.0001"}, usage(seconds=61), ONE, 6_100_000),
@@ -113,7 +120,12 @@ def usage(**counts: Any) -> Usage:
         (CHAT, usage(input=1000), 0, 0),
         ({}, usage(input=1000, output=1000, calls=1, images=1, seconds=1, characters=1), ONE, 0),
         # only the output has a price
-        ({"image_output_usd_per_million": "40"}, usage(input=10, output=100, image_output=100), ONE, 4_000_000),
+        (
+            {"image_output_usd_per_million": "40"},
+            usage(input=10, output=100, image_output=100),
+            ONE,
+            4_000_000,
+        ),
     ],
 )
 def test_golden_charges(document: dict[str, Any], used: Usage, factor_ppm: int, nano: int) -> None:
@@ -155,7 +167,9 @@ amounts = st.integers(0, 10**9).map(lambda micro: format_decimal(micro, decimals
 call_amounts = st.integers(0, 10**13).map(lambda pico: format_decimal(pico, decimals=12))
 token_fields = sorted(prices.TokenPrices.__struct_fields__)
 token_prices = st.dictionaries(st.sampled_from(token_fields), amounts, max_size=len(token_fields))
-tiers = st.builds(lambda above, listed: listed | {"above_input_tokens": above}, st.integers(0, 5_000), token_prices)
+tiers = st.builds(
+    lambda above, listed: listed | {"above_input_tokens": above}, st.integers(0, 5_000), token_prices
+)
 kinds = st.sampled_from(["a/b", "c/d", "e/f", "default"])
 documents = st.builds(
     lambda tokens, rest, steps: tokens | rest | {"tiers": steps},
@@ -238,12 +252,16 @@ def test_explain_recomputes_the_charge_to_the_nano_dollar(
     exact = sum(Fraction(line["units"] * line["pico_usd"] * line["factor_ppm"], 10**9) for line in lines)
     assert charge.nano == -(-exact.numerator // exact.denominator)
     assert all(units > 0 for _, units, _ in charge.lines)
-    for whole, parts in (("input", ("cache", "audio_input", "image_input")), ("output", ("reason", "audio_o"))):
+    for whole, parts in (
+        ("input", ("cache", "audio_input", "image_input")),
+        ("output", ("reason", "audio_o")),
+    ):
         listed = sum(units for name, units, _ in charge.lines if name == whole or name.startswith(parts))
         assert listed <= getattr(used, whole)
 
 
 # What is refused
+
 
 @pytest.mark.parametrize(
     ("document", "named"),

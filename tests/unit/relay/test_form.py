@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from email.parser import BytesParser
 from email.policy import HTTP
-from typing import TypeVar
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ WHOLE = body(
 
 def pieces(data: bytes, *cuts: int) -> list[bytes]:
     ends = [0, *cuts, len(data)]
-    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 async def coming(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
@@ -46,7 +47,9 @@ async def coming(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
         yield data
 
 
-async def send(data: bytes, model: str, parts: Sequence[bytes] | None = None) -> tuple[bytes, int | None, Form]:
+async def send(
+    data: bytes, model: str, parts: Sequence[bytes] | None = None
+) -> tuple[bytes, int | None, Form]:
     """What the vendor gets, and the length that was announced."""
     under_way = Form(TYPE, coming([data] if parts is None else parts), len(data))
     try:
@@ -58,11 +61,11 @@ async def send(data: bytes, model: str, parts: Sequence[bytes] | None = None) ->
     return sent, length, under_way
 
 
-def parsed(data: bytes) -> list[tuple[str, bytes]]:
+def parsed(data: bytes) -> list[tuple[str, Any]]:
     """By Python's own parser, which shares nothing with ours."""
-    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + TYPE + b"\r\n\r\n" + data)
+    message: Any = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + TYPE + b"\r\n\r\n" + data)
     found = []
-    for section in message.iter_parts():  # type: ignore[attr-defined]
+    for section in message.iter_parts():
         name = section["content-disposition"].params["name"]
         found.append((name, section.get_payload(decode=True)))
     return found
@@ -128,10 +131,10 @@ async def test_reading_ahead_stops_at_the_model() -> None:
     assert came < WHOLE.index(b"RIFF")
     assert under_way.length("x") is None
     assert not under_way.is_sent
-    stream = under_way.stream("x")
+    stream: Any = under_way.stream("x")
     await anext(stream)
     assert under_way.is_sent
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     under_way.close()
 
 
@@ -299,7 +302,9 @@ def test_random_forms_reach_the_vendor_with_only_the_model_changed(
     assert length == len(got)
     assert fields == ({"model": model.strip()} if has_model else {})
     changed = part("model", replaced_by.encode())
-    wanted = [*built(before), changed, *built(after)] if has_model else [changed, *built(before), *built(after)]
+    wanted = (
+        [*built(before), changed, *built(after)] if has_model else [changed, *built(before), *built(after)]
+    )
     assert got == body(*wanted)
 
 

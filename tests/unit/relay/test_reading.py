@@ -41,13 +41,21 @@ def read(usage: Any) -> Usage | None:
             {
                 "prompt_tokens": 2_000,
                 "completion_tokens": 1,
-                "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 1_500, "image_tokens": 85},
+                "prompt_tokens_details": {
+                    "cached_tokens": 0,
+                    "cache_write_tokens": 1_500,
+                    "image_tokens": 85,
+                },
             },
             Usage(input=2_000, output=1, cache_write_5m=1_500, image_input=85),
             id="openai 2026 cache write",
         ),
         pytest.param(
-            {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cached_creation_tokens": 4}},
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 1,
+                "prompt_tokens_details": {"cached_creation_tokens": 4},
+            },
             Usage(input=9, output=1, cache_write_5m=4),
             id="new-api's name of a cache write",
         ),
@@ -212,7 +220,11 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "get_time", "argume
         ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "ab", False),
         ({"content": None, "audio": {"id": "a", "data": "UklGRg=="}}, "", False),
         ({"content": "", "images": [{"image_url": {"url": "data:"}}]}, "", False),
-        ({"content": "", "custom": 1, "tool_calls": ["odd", {"custom": {"name": "c", "input": "i"}}]}, "ci", False),
+        (
+            {"content": "", "custom": 1, "tool_calls": ["odd", {"custom": {"name": "c", "input": "i"}}]},
+            "ci",
+            False,
+        ),
     ],
 )
 def test_what_a_message_delivers(message: dict[str, Any], text: str, is_empty: bool) -> None:

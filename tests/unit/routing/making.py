@@ -41,9 +41,7 @@ def channel(id: str = "chn_1", models: Mapping[str, str] | Sequence[str] = ("m",
 
 
 def model(name: str = "m", price: PriceDocument | None = None, **fields: Any) -> Model:
-    return Model(
-        name=name, vendor="openai", price=Price(price) if price is not None else None, **fields
-    )
+    return Model(name=name, vendor="openai", price=Price(price) if price is not None else None, **fields)
 
 
 def snapshot(*models: Model, **fields: Any) -> Snapshot:

@@ -128,7 +128,7 @@ def test_rates_keep_what_was_used_and_go_away_when_taken_away() -> None:
     assert meter.requests is not None
     assert meter.requests.level(0.0) == 10
     meter.set_rates(None, None, 0.0)
-    assert (meter.requests, meter.tokens) == (None, None)
+    assert [meter.requests, meter.tokens] == [None, None]
     known.enter(0.0)
 
 

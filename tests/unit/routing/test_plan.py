@@ -35,7 +35,12 @@ def test_the_first_is_drawn_by_weight(weights: tuple[int, ...]) -> None:
 
 
 def test_weight_0_comes_last_but_comes() -> None:
-    channels = [channel("z", weight=0), channel("a", weight=1), channel("b", weight=1), channel("y", weight=-3)]
+    channels = [
+        channel("z", weight=0),
+        channel("a", weight=1),
+        channel("b", weight=1),
+        channel("y", weight=-3),
+    ]
     for _ in range(100):
         assert set(order(channels)[2:]) == {"z", "y"}
 
