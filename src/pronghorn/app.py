@@ -170,11 +170,11 @@ async def _begin_epoch(database: Database, server: str, clock: Clock) -> int:
     """A number that no former life of this server had: what those left can be told from ours."""
     now_ms = int(clock.now() * 1000)
     async with database.write() as tx:
-        epoch = (await tx.scalar(select(func.max(Server.epoch)).where(Server.id == server)) or 0) + 1
-        moved = await tx.execute(
-            update(Server).where(Server.id == server).values(epoch=epoch, started_ms=now_ms)
-        )
-        if not moved.rowcount:
+        # One statement: two starts at the same moment must not get the same number.
+        mine = update(Server).where(Server.id == server).values(epoch=Server.epoch + 1, started_ms=now_ms)
+        epoch = await tx.scalar(mine.returning(Server.epoch))
+        if epoch is None:
+            epoch = 1
             await tx.execute(insert(Server).values(id=server, epoch=epoch, started_ms=now_ms))
     return epoch
 

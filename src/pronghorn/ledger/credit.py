@@ -6,6 +6,7 @@ so two requests can never take the same nano-dollar.
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
 from pronghorn.kit.clock import Clock
@@ -29,7 +30,7 @@ class Purse:
         self.held = 0
         self.used_at = 0.0
         self.lock = asyncio.Lock()
-        self.waiters: deque[asyncio.Future[None]] = deque()
+        self.waiters: deque[tuple[int, asyncio.Event]] = deque()
 
     def settle(self, hold: int, charge: int) -> None:
         """End a hold: `charge` (at most `hold`) is gone, the rest is free again."""
@@ -38,11 +39,15 @@ class Purse:
         self.wake()
 
     def wake(self) -> None:
-        while self.waiters:
-            waiter = self.waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        """Tell the first in line when there is enough for it, or never will be; the others wait for it."""
+        if self.waiters:
+            need, told = self.waiters[0]
+            if not self.may_come(need):
+                told.set()
+
+    def may_come(self, need: int) -> bool:
+        """`need` is not free, but open holds could make it so."""
+        return self.free < need <= self.free + self.held
 
 
 class Standing(NamedTuple):
@@ -90,22 +95,20 @@ class Credit:
 
     async def wait_for_settlement(self, purse: Purse, need: int, timeout_s: float) -> bool:
         """Wait in line until `need` is free; False once the time is up or no open hold could make it true."""
-        deadline = self._clock.monotonic() + timeout_s
-        while purse.free < need:
-            left = deadline - self._clock.monotonic()
-            if left <= 0 or purse.free + purse.held < need:
-                return False
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            purse.waiters.append(waiter)
-            try:
-                async with asyncio.timeout(left):
-                    await waiter
-            except TimeoutError:
-                return False
-            finally:
-                if waiter in purse.waiters:
-                    purse.waiters.remove(waiter)
-        return True
+        told = asyncio.Event()
+        waiter = (need, told)
+        purse.waiters.append(waiter)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    while purse.may_come(need):
+                        told.clear()
+                        await told.wait()
+        finally:
+            purse.waiters.remove(waiter)
+            # The next in line is told once this one has taken what it came for.
+            asyncio.get_running_loop().call_soon(purse.wake)
+        return purse.free >= need
 
     async def give_back(self, purse: Purse) -> None:
         """Return what is free to the database."""

@@ -10,21 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, text, update
 
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import journal
 from pronghorn.ledger.journal import Record, Segment
 from pronghorn.ledger.prices import explain
 from pronghorn.ledger.repository import account_book
-from pronghorn.ledger.usage import Usage
 from pronghorn.store import Database, Tx
 from pronghorn.store.models import Base, Entry, JournalCursor, Key, Lease, Request, Wallet
+from pronghorn.wire.usage import Usage
 
 BATCH = 500
 
 Row = tuple[Any, ...]
 
+
+_FIRST_CURSOR = text(
+    "INSERT INTO journal_cursors (segment, position) VALUES (:segment, 0) ON CONFLICT DO NOTHING"
+)
 
 Positions = dict[str, int]
 """How far each segment is posted, as far as this process knows; the database decides."""
@@ -79,11 +83,16 @@ async def _post_batch(database: Database, segment: Segment, clock: Clock, positi
     if not batch:
         return None
     async with database.write() as tx:
+        if not position:
+            # There must be a row to lock: without one, two workers would both begin at 0.
+            await tx.execute(_FIRST_CURSOR, {"segment": name})
         if (await tx.scalar(cursor.with_for_update()) or 0) != position:
             del positions[name]
             return 0
         await _apply(tx, segment, [record for record, _ in batch], int(clock.now() * 1000))
-        await _move_cursor(tx, name, batch[-1][1], is_new=position == 0)
+        await tx.execute(
+            update(JournalCursor).where(JournalCursor.segment == name).values(position=batch[-1][1])
+        )
     positions[name] = batch[-1][1]
     return len(batch)
 
@@ -107,6 +116,12 @@ async def _move_money(tx: Tx, segment: Segment, records: Iterable[Record]) -> No
             by_purse[record.account_id, record.mode] += record.charge
             by_key[record.key_id] += record.charge
     for (account_id, mode), charge in sorted(by_purse.items()):
+        # The wallet before its lease, as everywhere (see `repository`).
+        await tx.execute(
+            update(Wallet)
+            .where(Wallet.account_id == account_id, Wallet.mode == mode)
+            .values(spent=Wallet.spent + charge)
+        )
         await tx.execute(
             update(Lease)
             .where(
@@ -117,22 +132,8 @@ async def _move_money(tx: Tx, segment: Segment, records: Iterable[Record]) -> No
             )
             .values(amount=Lease.amount - charge)
         )
-        await tx.execute(
-            update(Wallet)
-            .where(Wallet.account_id == account_id, Wallet.mode == mode)
-            .values(spent=Wallet.spent + charge)
-        )
     for key_id, charge in sorted(by_key.items()):
         await tx.execute(update(Key).where(Key.id == key_id).values(spent=Key.spent + charge))
-
-
-async def _move_cursor(tx: Tx, segment: str, position: int, *, is_new: bool) -> None:
-    if is_new:
-        await tx.execute(insert(JournalCursor).values(segment=segment, position=position))
-    else:
-        await tx.execute(
-            update(JournalCursor).where(JournalCursor.segment == segment).values(position=position)
-        )
 
 
 async def _forget(database: Database, segment: Segment) -> None:
@@ -198,26 +199,34 @@ def _request_row(record: Record, now_ms: int) -> Row:
         record.key_id,
         record.group_name,
         record.endpoint,
-        record.model,
-        record.upstream_model or None,
+        _storable("model", record.model),
+        _storable("upstream_model", record.upstream_model) or None,
         record.channel_id or None,
         record.is_stream,
         record.status,
         record.end_reason,
-        record.finish or None,
-        record.error,
+        _storable("finish", record.finish) or None,
+        _storable("error", record.error),
         _json.encode(_usage_document(record.usage)).decode(),
         record.hold,
         record.charge,
         record.shortfall,
         record.first_byte_ms if record.first_byte_ms >= 0 else None,
         record.duration_ms,
-        record.upstream_request_id or None,
-        record.client_ip,
+        _storable("upstream_request_id", record.upstream_request_id) or None,
+        _storable("client_ip", record.client_ip),
         _json.encode(attempts).decode(),
         _json.encode(explain(record.lines, record.factor_ppm)).decode(),
         now_ms,
     )
+
+
+_TEXT_LIMITS = {column.name: getattr(column.type, "length", None) for column in Request.__table__.columns}
+
+
+def _storable(column: str, value: str) -> str:
+    """PostgreSQL refuses NUL and what is longer than its column; one odd text must not hold up all records."""
+    return value.replace("\0", "")[: _TEXT_LIMITS[column]]
 
 
 def _usage_document(usage: Usage) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The ledger's SQL: deposits, withdrawals, leases and what an account has. Each takes an open transaction."""
+"""The ledger's SQL: deposits, withdrawals, leases and what an account has. Each takes an open transaction.
+
+Whoever changes a wallet and its leases changes the wallet first: in two orders, two servers would deadlock.
+"""
 
 from typing import NamedTuple
 
@@ -107,6 +110,11 @@ async def take_lease(
 
 async def return_lease(tx: Tx, account_id: str, mode: str, server: str, epoch: int, amount: int) -> None:
     """Give `amount` of a lease back to the balance."""
+    await tx.execute(
+        update(Wallet)
+        .where(Wallet.account_id == account_id, Wallet.mode == mode)
+        .values(balance=Wallet.balance + amount)
+    )
     shrunk = await tx.execute(
         update(Lease)
         .where(
@@ -120,17 +128,13 @@ async def return_lease(tx: Tx, account_id: str, mode: str, server: str, epoch: i
     )
     if not shrunk.rowcount:
         raise Conflict("the lease does not hold that much")
-    await tx.execute(
-        update(Wallet)
-        .where(Wallet.account_id == account_id, Wallet.mode == mode)
-        .values(balance=Wallet.balance + amount)
-    )
 
 
 async def reclaim_leases(tx: Tx, server: str, before_epoch: int) -> int:
     """Give back what former lives of this server had leased. Their journals must be posted before."""
     dead = (Lease.server == server, Lease.epoch < before_epoch)
-    rows = (await tx.execute(select(Lease.account_id, Lease.mode, Lease.amount).where(*dead))).all()
+    found = select(Lease.account_id, Lease.mode, Lease.amount).where(*dead)
+    rows = (await tx.execute(found.order_by(Lease.account_id, Lease.mode))).all()
     for account_id, mode, amount in rows:
         await tx.execute(
             update(Wallet)
