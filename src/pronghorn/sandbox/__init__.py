@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from pronghorn.sandbox import faults, files, openai
+from pronghorn.sandbox import anthropic, faults, files, gemini, openai
 from pronghorn.sandbox.errors import DIALECTS, Dialect, error_middleware
 
-VENDORS = (openai,)
+VENDORS = (anthropic, gemini, openai)
 """Each has `routes`, and a `dialect` if its errors or its keys are not OpenAI's."""
 
 MAX_BODY_BYTES = 64 * 1024 * 1024

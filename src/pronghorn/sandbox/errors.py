@@ -8,9 +8,12 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+import structlog
 from aiohttp import web
 
 from pronghorn.kit.ids import request_id
+
+log = structlog.get_logger()
 
 REQUEST_ID = web.RequestKey("id", str)
 
@@ -84,6 +87,11 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPNotFound:
         refusal = f"Invalid URL ({request.method} {request.path})"
         response = dialect.render(SandboxError(refusal, status=404), request)
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("sandbox.failed", path=request.path)
+        response = dialect.render(SandboxError("The sandbox failed.", status=500), request)
     if not response.prepared:
         response.headers["x-request-id"] = request[REQUEST_ID]
     return response

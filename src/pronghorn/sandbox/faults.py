@@ -192,7 +192,8 @@ async def _is_among_first(request: web.Request, header: str, times: int) -> bool
     if is_form:
         body = body.replace(boundary.strip('"').encode("latin-1", "replace"), b"")
     same = hashlib.sha256(body)
-    for part in (header, request.headers.get("authorization", ""), request.path):
+    credentials = (request.headers.get(name, "") for name in ("authorization", "x-api-key", "x-goog-api-key"))
+    for part in (header, *credentials, request.path):
         same.update(b"\0" + part.encode("utf-8", "surrogateescape"))
     return request.app[SEEN].count(same.digest()) <= times
 

@@ -68,10 +68,12 @@ def edit(
     """The picture in the size asked for. With a mask its transparent region is painted over with the prompt;
     without one the lower quarter carries the prompt."""
     base = picture.convert("RGBA").resize(size)
-    paint = draw(prompt, size, number=number)
     if mask is not None:
         alpha = mask.convert("RGBA").getchannel("A").resize(size)
-        base.paste(paint, (0, 0), alpha.point(lambda value: 255 if value < 128 else 0))
+        hole = alpha.point(lambda value: 255 if value < 128 else 0)
+        if box := hole.getbbox():
+            paint = draw(prompt, (box[2] - box[0], box[3] - box[1]), number=number)
+            base.paste(paint, box[:2], hole.crop(box))
         return base
     top = size[1] * 3 // 4
     ImageDraw.Draw(base).rectangle((0, top, size[0], size[1]), fill=(*colour_of(prompt, number), 255))

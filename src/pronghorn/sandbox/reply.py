@@ -14,6 +14,9 @@ EVENTS_PER_S = 50.0
 CHUNK_BYTES = 16 * 1024
 DRIPS_PER_S = 20.0
 ABSURD_COUNT = 10**15
+USAGES = ("usage", "usageMetadata")
+ENVELOPES = ("message", "response")
+"""Where events of some dialects keep the answer that has the usage."""
 
 
 async def reply_json(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -32,7 +35,9 @@ async def reply_bytes(
     half = data[: len(data) // 2]
     if faults.end_after:
         data = half
-    response = web.StreamResponse(headers={"content-type": content_type, "x-request-id": request[REQUEST_ID]})
+    # Anthropic's clients read the second name.
+    ids = dict.fromkeys(("x-request-id", "request-id"), request[REQUEST_ID])
+    response = web.StreamResponse(headers={"content-type": content_type} | ids)
     if is_chunked and not faults.has_wrong_length:
         response.enable_chunked_encoding()
     else:
@@ -105,12 +110,18 @@ class Events:
 
 
 def with_usage(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
-    """The body with its usage taken away or made absurd, if that was asked for."""
-    if not faults.usage or not body.get("usage"):
+    """The body with its usage taken away or made absurd, if that was asked for, wherever its dialect has it."""
+    if not faults.usage:
         return body
-    if faults.usage == "none":
-        return {key: value for key, value in body.items() if key != "usage"}
-    return body | {"usage": {name: _absurd(name, value) for name, value in body["usage"].items()}}
+    changed: dict[str, Any] = {}
+    for name, value in body.items():
+        if name in ENVELOPES and isinstance(value, dict):
+            changed[name] = with_usage(value, faults)
+        elif name not in USAGES or not value:
+            changed[name] = value
+        elif faults.usage == "absurd":
+            changed[name] = _absurd(name, value)
+    return changed
 
 
 def _absurd(name: str, value: Any) -> Any:

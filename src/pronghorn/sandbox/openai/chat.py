@@ -9,20 +9,23 @@ from pronghorn.kit.ids import new_id
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.errors import json_body
 from pronghorn.sandbox.faults import check_magic_model
-from pronghorn.sandbox.openai import chat_answer, chat_prompt
+from pronghorn.sandbox.openai import chat_answer, chat_audio, chat_check, chat_prompt
 from pronghorn.sandbox.openai.chat_answer import Answer, Call
+from pronghorn.sandbox.openai.chat_audio import Speech
 from pronghorn.sandbox.reply import Events, reply_json
 
 Shape = dict[str, Any]
+Choice = tuple[Answer, Speech | None]
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     body = await json_body(request)
-    messages = chat_prompt.check(body)
+    messages = chat_check.check(body)
     check_magic_model(body["model"])
-    count = body.get("n") or 1
-    answers = [await chat_answer.answer(body, messages) for _ in range(count)]
-    usage = _usage(chat_prompt.count_prompt(messages, body.get("tools")), answers)
+    written, heard_tokens = await chat_prompt.hear_recordings(messages)
+    answers = [await chat_answer.answer(body, written) for _ in range(body.get("n") or 1)]
+    choices = list(zip(answers, await _speeches(body, answers), strict=True))
+    usage = _usage(chat_prompt.count_prompt(messages, body.get("tools")), heard_tokens, choices)
     common = {
         "id": new_id("chatcmpl"),
         "object": "chat.completion",
@@ -32,35 +35,43 @@ async def create(request: web.Request) -> web.StreamResponse:
         "system_fingerprint": "fp_sandbox",
     }
     if body.get("stream") is True:
-        return await _stream(request, body, common, answers, usage)
-    choices = [_choice(index, answer, body) for index, answer in enumerate(answers)]
-    return await reply_json(request, common | {"choices": choices, "usage": usage})
+        return await _stream(request, body, common, choices, usage)
+    rendered = [_choice(index, answer, speech, body) for index, (answer, speech) in enumerate(choices)]
+    return await reply_json(request, common | {"choices": rendered, "usage": usage})
 
 
-def _usage(prompt_tokens: int, answers: list[Answer]) -> Shape:
-    completion_tokens = sum(answer.output_tokens() for answer in answers)
+async def _speeches(body: Shape, answers: list[Answer]) -> list[Speech | None]:
+    return await chat_audio.speak(body, answers) if chat_check.wants_audio(body) else [None] * len(answers)
+
+
+def _usage(text_tokens: int, heard_tokens: int, choices: list[Choice]) -> Shape:
+    spoken_tokens = sum(speech.tokens for _, speech in choices if speech)
+    prompt_tokens = text_tokens + heard_tokens
+    completion_tokens = sum(answer.output_tokens() for answer, _ in choices) + spoken_tokens
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": heard_tokens},
         "completion_tokens_details": {
-            "reasoning_tokens": sum(len(answer.reasoning) for answer in answers),
-            "audio_tokens": 0,
+            "reasoning_tokens": sum(len(answer.reasoning) for answer, _ in choices),
+            "audio_tokens": spoken_tokens,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
     }
 
 
-def _choice(index: int, answer: Answer, body: Shape) -> Shape:
+def _choice(index: int, answer: Answer, speech: Speech | None, body: Shape) -> Shape:
     has_text = not answer.calls and not answer.refusal
     message: Shape = {
         "role": "assistant",
-        "content": answer.text if has_text else None,
+        "content": answer.text if has_text and not speech else None,
         "refusal": answer.refusal or None,
         "annotations": [],
     }
+    if speech:
+        message["audio"] = chat_audio.whole(speech)
     if answer.reasoning:
         message["reasoning_content"] = "".join(answer.reasoning)
     if answer.is_legacy_call:
@@ -97,7 +108,7 @@ def _logprob(token: str, top: int) -> Shape:
 
 
 async def _stream(
-    request: web.Request, body: Shape, common: Shape, answers: list[Answer], usage: Shape
+    request: web.Request, body: Shape, common: Shape, choices: list[Choice], usage: Shape
 ) -> web.StreamResponse:
     options = body.get("stream_options")
     shows_usage = isinstance(options, dict) and options.get("include_usage") is True
@@ -106,8 +117,8 @@ async def _stream(
         chunk |= {"usage": None}
     events = Events(request)
     await events.open()
-    for index, answer in enumerate(answers):
-        for delta, logprobs in _deltas(answer, body):
+    for index, (answer, speech) in enumerate(choices):
+        for delta, logprobs in _deltas(answer, speech, body):
             choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
             await events.send(chunk | {"choices": [choice]})
         last = {"index": index, "delta": {}, "logprobs": None, "finish_reason": answer.finish}
@@ -118,13 +129,15 @@ async def _stream(
     return await events.close()
 
 
-def _deltas(answer: Answer, body: Shape) -> list[tuple[Shape, Shape | None]]:
+def _deltas(answer: Answer, speech: Speech | None, body: Shape) -> list[tuple[Shape, Shape | None]]:
     """Each delta with its logprobs; the role comes first, alone."""
-    has_text = not answer.calls
+    has_text = not answer.calls and not speech
     deltas: list[tuple[Shape, Shape | None]] = [
         ({"role": "assistant", "content": "" if has_text else None, "refusal": None}, None)
     ]
     deltas += [({"reasoning_content": token}, None) for token in answer.reasoning]
+    if speech:
+        return deltas + [({"audio": piece}, None) for piece in chat_audio.deltas(speech)]
     asks = body.get("logprobs") is True
     deltas += [({"content": token}, _logprobs([token], body) if asks else None) for token in answer.tokens]
     deltas += [({"refusal": token}, None) for token in counting.tokens(answer.refusal)]

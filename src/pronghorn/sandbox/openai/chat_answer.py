@@ -107,7 +107,7 @@ def _calls(body: dict[str, Any], messages: list[dict[str, Any]], prompt: str) ->
         tools = [{"type": "function", "function": function} for function in legacy]
         chosen = _chosen(tools, body.get("function_call"), messages, prompt)
         return [_call(tool, prompt) for tool in chosen[:1]], True
-    tools = [tool for tool in body.get("tools") or () if isinstance(tool, dict)]
+    tools = [tool for tool in body.get("tools") or () if _named(tool)]
     if not tools:
         return [], False
     chosen = _chosen(tools, body.get("tool_choice"), messages, prompt)
@@ -135,8 +135,9 @@ def _chosen(
 
 
 def _named(tool: dict[str, Any]) -> str:
+    """Empty for tools that a vendor runs itself."""
     described = tool.get("custom") if tool.get("type") == "custom" else tool.get("function", tool)
-    return str((described or {}).get("name", ""))
+    return str(described.get("name") or "") if isinstance(described, dict) else ""
 
 
 def _call(tool: dict[str, Any], prompt: str) -> Call:

@@ -1,66 +1,20 @@
-"""Reading a chat request: what was said last, which pictures and sounds came with it, and whether it is valid."""
+"""Reading a chat: what was said last, and what the pictures and recordings that came with it are."""
 
 import asyncio
 import base64
-import binascii
 import io
+import math
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from pronghorn.sandbox import counting
+from pronghorn.sandbox import counting, picture
 from pronghorn.sandbox.errors import SandboxError
+from pronghorn.sandbox.hearing import Heard, hear
 
 MAX_PIXELS = 40_000_000
 IMAGE_TOKENS = 85
-ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
-
-_COLOURS = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "grey": (128, 128, 128),
-    "red": (220, 30, 30),
-    "green": (30, 160, 60),
-    "blue": (40, 80, 220),
-    "yellow": (240, 220, 40),
-    "orange": (245, 140, 20),
-    "purple": (130, 50, 170),
-    "pink": (250, 150, 190),
-    "brown": (120, 75, 40),
-    "cyan": (40, 200, 220),
-}
-
-
-def check(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The messages. Raises `SandboxError` as OpenAI would."""
-    if not isinstance(body.get("model"), str) or not body["model"]:
-        raise SandboxError("you must provide a model parameter", param="model")
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise SandboxError("Missing required parameter: 'messages'.", param="messages")
-    if not messages:
-        raise SandboxError("Invalid 'messages': empty array.", param="messages", code="empty_array")
-    for index, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            raise SandboxError(f"Invalid 'messages[{index}].role'.", param=f"messages[{index}].role")
-    _check_number(body, "temperature", 0, 2)
-    _check_number(body, "top_p", 0, 1)
-    _check_number(body, "n", 1, 128)
-    for name in ("max_tokens", "max_completion_tokens"):
-        _check_number(body, name, 1, 10_000_000)
-    return messages
-
-
-def _check_number(body: dict[str, Any], name: str, low: float, high: float) -> None:
-    value = body.get(name)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SandboxError(f"Invalid type for '{name}'.", param=name, code="invalid_type")
-    if not low <= value <= high:
-        raise SandboxError(
-            f"Invalid '{name}': must be from {low} to {high}.", param=name, code="invalid_value"
-        )
+AUDIO_TOKENS_PER_S = 10
 
 
 def text_of(message: dict[str, Any]) -> str:
@@ -87,6 +41,7 @@ def parts(messages: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def count_prompt(messages: list[dict[str, Any]], tools: Any) -> int:
+    """Tokens of a prompt; without recordings, which `hear_recordings` counts."""
     tokens = 3
     for message in messages:
         tokens += 4 + counting.count(text_of(message))
@@ -114,10 +69,39 @@ async def describe_pictures(messages: list[dict[str, Any]]) -> str:
     return " ".join(sentences)
 
 
+async def hear_recordings(messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The messages with what each recording says in its place, and the tokens that the recordings count for."""
+    tokens = 0
+    written = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list):
+            for place, part in enumerate(content):
+                if part.get("type") == "input_audio":
+                    heard = await _listen_to(part.get("input_audio"))
+                    tokens += math.ceil(heard.duration_s * AUDIO_TOKENS_PER_S)
+                    said = {"type": "text", "text": heard.text}
+                    content = [*content[:place], said, *content[place + 1 :]]
+        written.append(message | {"content": content})
+    return written, tokens
+
+
+async def _listen_to(given: Any) -> Heard:
+    """Raises `SandboxError` for what is no recording."""
+    encoded = given.get("data") if isinstance(given, dict) else None
+    try:
+        data = base64.b64decode(encoded or "", validate=True)
+    except (TypeError, ValueError) as error:
+        raise SandboxError(
+            "The recording is not valid base64.", param="messages", code="invalid_base64"
+        ) from error
+    return await hear(data, "messages")
+
+
 def _look_at(url: str) -> tuple[int, int, str]:
     try:
         data = base64.b64decode(url.partition(",")[2], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise SandboxError(
             "The image is not valid base64.", param="messages", code="invalid_base64"
         ) from error
@@ -125,14 +109,6 @@ def _look_at(url: str) -> tuple[int, int, str]:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise SandboxError("The image has too many pixels.", param="messages", code="image_too_large")
-            small = image.convert("RGB").resize((1, 1))
-            pixel = small.getpixel((0, 0))
-            width, height = image.size
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+            return image.width, image.height, picture.colour_name(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SandboxError("The image cannot be read.", param="messages", code="image_parse_error") from error
-    assert isinstance(pixel, tuple)
-    return width, height, min(_COLOURS, key=lambda name: _distance(_COLOURS[name], pixel))
-
-
-def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))

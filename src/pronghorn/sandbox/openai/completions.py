@@ -25,7 +25,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     check_magic_model(str(body["model"]))
     prompts = read_inputs(body.get("prompt") or "Hello")
     count = body.get("n") or 1
-    if not isinstance(count, int) or not 1 <= count <= MAX_CHOICES:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_CHOICES:
         raise SandboxError(f"'n' must be from 1 to {MAX_CHOICES}", param="n")
     choices = [
         await _choice(body, prompt, place * count + number)

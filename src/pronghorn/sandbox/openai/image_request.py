@@ -1,7 +1,6 @@
 """Reading a request for pictures: sizes, formats and limits by model family, refused as OpenAI refuses."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -15,11 +14,11 @@ from pronghorn.sandbox.form import Form
 from pronghorn.sandbox.picture import Format
 
 MAX_PICTURES_IN = 16
-MAX_PIXELS = 4096 * 4096
 
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 _PROMPT_LIMITS = {"gpt-image": 32_000, "dall-e-3": 4_000, "dall-e-2": 1_000, "other": 32_000}
 _SIZES = {
+    "gpt-image": ((1024, 1024), (1536, 1024), (1024, 1536)),
     "dall-e-2": ((256, 256), (512, 512), (1024, 1024)),
     "dall-e-3": ((1024, 1024), (1792, 1024), (1024, 1792)),
 }
@@ -74,7 +73,7 @@ def read(form: Form, *, needs_prompt: bool = True) -> Wanted:
         family=family,
         prompt=prompt,
         count=form.number("n", 1, 1, 1 if family == "dall-e-3" else 10),
-        size=_size(form.text("size", "auto"), family),
+        size=_size(form.text("size", "auto"), "any" if model.startswith("gpt-image-2") else family),
         quality=_quality(form.text("quality", "auto"), family),
         is_transparent=is_transparent,
         form=written,
@@ -96,13 +95,14 @@ def _family(model: str) -> str:
 
 
 def _size(text: str, family: str) -> tuple[int, int] | None:
-    """None for `auto`."""
+    """None for `auto`. Family `any` takes sides that 16 divides, none more than three times the other."""
     if text == "auto":
         return None
     match = _SIZE.fullmatch(text)
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     allowed = _SIZES.get(family)
-    if not min(size) or max(size) > picture.MAX_SIDE or (allowed and size not in allowed):
+    is_odd = family == "any" and (size[0] % 16 or size[1] % 16 or max(size) > 3 * min(size))
+    if not min(size) or max(size) > picture.MAX_SIDE or is_odd or (allowed and size not in allowed):
         expected = ", ".join(f"{w}x{h}" for w, h in allowed) if allowed else "WIDTHxHEIGHT up to 4096x4096"
         raise SandboxError(
             f"Invalid size '{text}'. Supported: {expected}.", param="size", code="invalid_size"
@@ -197,5 +197,5 @@ def from_address(request: web.Request, address: str, param: str) -> bytes:
         return data
     try:
         return base64.b64decode(address.rpartition(",")[2], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise SandboxError("Invalid base64 image_url.", param=param, code="invalid_base64") from error

@@ -123,7 +123,9 @@ async def _answer(request: web.Request, job: Job) -> web.StreamResponse:
     data = [await asyncio.to_thread(_painted, job, number) for number in range(wanted.count)]
     answer: Shape = {"created": int(time.time()), "data": [_item(request, wanted, one) for one in data]}
     if wanted.family == "gpt-image":
-        answer |= _described(job) | {"usage": _usage(job, wanted.count)}
+        usage = _usage(job, wanted.count)
+        details = {"image_tokens": usage["output_tokens"], "text_tokens": 0}
+        answer |= _described(job) | {"usage": usage | {"output_tokens_details": details}}
     return await reply_json(request, answer)
 
 
@@ -164,7 +166,6 @@ def _usage(job: Job, count: int) -> Shape:
         "input_tokens": text + image,
         "output_tokens": output,
         "input_tokens_details": {"text_tokens": text, "image_tokens": image},
-        "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
     }
 
 

@@ -76,7 +76,7 @@ def _check(body: dict[str, Any]) -> str:
             code="string_above_max_length",
         )
     voice_name(body.get("voice"))
-    if (body.get("response_format") or "mp3") not in CONTENT_TYPES:
+    if str(body.get("response_format") or "mp3") not in CONTENT_TYPES:
         known = ", ".join(CONTENT_TYPES)
         raise SandboxError(
             f"Invalid 'response_format': expected one of {known}.",

@@ -35,8 +35,8 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 async def transcribe(request: web.Request) -> web.StreamResponse:
     form, heard = await _heard(request)
-    model, wanted = form.text("model"), _format(form)
-    if form.flag("stream") and model != "whisper-1":
+    wanted = _format(form)
+    if form.flag("stream") and form.text("model").startswith("gpt-"):  # whisper ignores it
         return await _stream(request, form, heard)
     if wanted in ("text", "srt", "vtt"):
         return await _plain(request, heard, wanted)
