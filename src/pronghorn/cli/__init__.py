@@ -10,6 +10,8 @@ import sys
 
 import typer
 
+from pronghorn import __version__
+
 COMMANDS = {
     "up": ("pronghorn.cli.up", "Start everything on this machine: server, worker and sandbox."),
     "serve": ("pronghorn.cli.serve", "Start the server alone."),
@@ -17,7 +19,7 @@ COMMANDS = {
     "sandbox": ("pronghorn.cli.sandbox", "Start the sandbox alone: every vendor, simulated."),
     "migrate": ("pronghorn.cli.migrate", "Bring the database to this version."),
     "account": ("pronghorn.cli.account", "Accounts: who pays. Create, list, show, adjust."),
-    "key": ("pronghorn.cli.key", "Keys that clients show. Create, list, revoke."),
+    "key": ("pronghorn.cli.key", "Keys that clients show. Create, list, show, revoke."),
     "channel": ("pronghorn.cli.channel", "Channels: vendors' accounts that serve models."),
     "model": ("pronghorn.cli.model", "The catalogue of models."),
     "price": ("pronghorn.cli.price", "Prices of models."),
@@ -49,8 +51,6 @@ def _index() -> typer.Typer:
         is_version: bool = typer.Option(False, "--version", help="Show the version and exit."),
     ) -> None:
         if is_version:
-            from pronghorn import __version__
-
             typer.echo(f"pronghorn {__version__}")
 
     for word, (_, text) in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""`pronghorn channel`: vendors' accounts that serve models."""
+"""`pronghorn channel`: vendors' accounts that serve models. Credentials come from standard input: see `user`."""
 
 import sys
 from typing import Annotated
@@ -21,7 +21,6 @@ async def create(
     vendor: Annotated[str, typer.Option(help="Such as openai.")],
     model: Annotated[list[str], typer.Option(help="NAME or NAME=VENDORS_NAME; may be repeated.")],
     base_url: Annotated[str | None, typer.Option(help="Without it, the vendor's own.")] = None,
-    credential: Annotated[list[str] | None, typer.Option(help="Other users may see it in `ps`.")] = None,
     credentials_stdin: Annotated[
         bool, typer.Option("--credentials-stdin", help="Read credentials from standard input, one a line.")
     ] = False,
@@ -31,16 +30,14 @@ async def create(
     proxy: Annotated[str | None, typer.Option(help="http://user:password@host:port")] = None,
 ) -> Channel:
     """Add a channel."""
-    credentials = list(credential or [])
-    if credentials_stdin:
-        credentials += [line for line in sys.stdin.read().splitlines() if line.strip()]
+    lines = sys.stdin.read().splitlines() if credentials_stdin else []
     pairs = (text.partition("=") for text in model)
     new = NewChannel(
         name=name,
         vendor=vendor,
         models={public: upstream or public for public, _, upstream in pairs},
         base_url=base_url,
-        credentials=credentials,
+        credentials=[line for line in lines if line.strip()],
         groups=group or ["default"],
         priority=priority,
         weight=weight,
@@ -57,6 +54,13 @@ async def list_(on: Installation, limit: Limit = 50) -> Page[Channel]:
     """List channels, newest first."""
     async with on.read() as tx:
         return await channels.page(tx, on.secrets, window(limit=limit))
+
+
+@command(app, "show")
+async def show(on: Installation, channel_id: str) -> Channel:
+    """Show a channel. Its credentials stay sealed."""
+    async with on.read() as tx:
+        return await channels.get(tx, on.secrets, channel_id)
 
 
 @command(app, "delete")

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pronghorn.accounts.secrets import SecretError
@@ -29,7 +30,12 @@ DatabaseUrl = Annotated[str | None, typer.Option(help="sqlite:///path or postgre
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, as the management API does.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows.")]
 
-_WAY_OUT = re.compile(r"GET /manage/v1/(\w+?)s\b")
+_WAYS_OUT = (
+    (re.compile(r"GET /manage/v1/(\w+?)s\b"), r"`pronghorn \1 list`"),
+    (re.compile(r"PUT /manage/v1/prices/(\S+)"), r"`pronghorn price set \1`"),
+)
+_PIPE_WIDTH = 10_000
+"""Columns of what is no terminal: each row on one line, whole."""
 _SHARED: dict[str, tuple[Any, Any]] = {
     "data": (Data, None),
     "config": (Config, None),
@@ -92,7 +98,9 @@ def _run(work: Callable[[], Awaitable[Any]]) -> Any:
 
 def _plain(text: str) -> str:
     """Text that rich shows as it is, with the way out as the command line knows it."""
-    return _WAY_OUT.sub(r"`pronghorn \1 list`", text).replace("[", r"\[")
+    for api, command_line in _WAYS_OUT:
+        text = api.sub(command_line, text)
+    return escape(text)
 
 
 def _show(result: Any, columns: Sequence[str], *, as_json: bool) -> None:
@@ -100,26 +108,34 @@ def _show(result: Any, columns: Sequence[str], *, as_json: bool) -> None:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result)).decode() + "\n")
         return
     found = msgspec.to_builtins(result)
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     if found is None:
         console.print("Done.")
     elif "items" in found and "next" in found:
-        console.print(_rows(found["items"], columns))
+        console.print(_rows(found["items"], columns), crop=False)
     else:
-        console.print(_facts(found))
+        console.print(_facts(found), crop=False)
 
 
 def _rows(items: list[dict[str, Any]], columns: Sequence[str]) -> Table:
-    table = Table(*columns)
+    """What is long is folded, never cut; what names the row is not even folded: people copy it."""
+    name = "id" if "id" in columns else columns[0]
+    table = Table()
+    for column in columns:
+        cells = [_cell(item.get(column)) for item in items]
+        widest = max(map(len, cells), default=0) if column == name else None
+        table.add_column(column, overflow="fold", min_width=widest, no_wrap=column == name)
     for item in items:
-        table.add_row(*(_plain(_cell(item.get(column))) for column in columns))
+        table.add_row(*(escape(_cell(item.get(column))) for column in columns))
     return table
 
 
 def _facts(found: dict[str, Any]) -> Table:
     table = Table(show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in found.items():
-        table.add_row(name, _plain(_cell(value)))
+        table.add_row(name, escape(_cell(value)))
     return table
 
 

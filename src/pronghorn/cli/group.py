@@ -32,6 +32,13 @@ async def list_(on: Installation, limit: Limit = 50) -> Page[Group]:
         return await groups.page(tx, window(limit=limit))
 
 
+@command(app, "show")
+async def show(on: Installation, name: str) -> Group:
+    """Show a group."""
+    async with on.read() as tx:
+        return await groups.get(tx, name)
+
+
 @command(app, "delete")
 async def delete(on: Installation, name: str) -> None:
     """Remove a group that nothing uses."""

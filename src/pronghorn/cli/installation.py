@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError
 
 from pronghorn import settings as settings_module
 from pronghorn.accounts import secrets as secrets_module
@@ -18,6 +18,9 @@ from pronghorn.manage.act import Act
 from pronghorn.manage.context import translated
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
+
+_OTHER_VERSION = ("no such table", "no such column", "has no column", "does not exist")
+"""SQLite's words and PostgreSQL's."""
 
 
 class CommandFailed(PronghornError):
@@ -79,10 +82,15 @@ def _explained() -> Iterator[None]:
     with translated():
         try:
             yield
-        except (OperationalError, ProgrammingError) as error:
+        except DatabaseError as error:
             text = str(error.orig)
-            if "no such table" in text or ("relation" in text and "does not exist" in text):
+            if any(sign in text for sign in _OTHER_VERSION):
                 raise CommandFailed(
                     "this database is not set up for this version; run `pronghorn migrate`"
+                ) from error
+            if type(error) is DatabaseError:
+                raise CommandFailed(
+                    f"the database cannot be read ({text}); restore it from a backup, "
+                    "or say where the right one is: --data, --config or --database-url"
                 ) from error
             raise

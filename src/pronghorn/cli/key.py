@@ -63,6 +63,13 @@ async def list_(
         return await keys.page(tx, window(limit=limit), account)
 
 
+@command(app, "show")
+async def show(on: Installation, key_id: str) -> Key:
+    """Show a key: its limits and what it has spent."""
+    async with on.read() as tx:
+        return await keys.get(tx, key_id)
+
+
 @command(app, "revoke")
 async def revoke(on: Installation, key_id: str) -> None:
     """Revoke a key for good; its usage stays in the log."""

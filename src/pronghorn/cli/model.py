@@ -24,3 +24,10 @@ async def list_(
     """List models, newest first."""
     async with on.read() as tx:
         return await models.page(tx, window(limit=limit), vendor)
+
+
+@command(app, "show")
+async def show(on: Installation, name: str) -> Model:
+    """Show a model with its effective price."""
+    async with on.read() as tx:
+        return await models.get(tx, name)

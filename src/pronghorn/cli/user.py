@@ -50,6 +50,13 @@ async def list_(on: Installation, limit: Limit = 50) -> Page[User]:
         return await users.page(tx, window(limit=limit))
 
 
+@command(app, "show")
+async def show(on: Installation, user_id: str) -> User:
+    """Show a user."""
+    async with on.read() as tx:
+        return await users.get(tx, user_id)
+
+
 @command(app, "password")
 async def password(on: Installation, email: str) -> User:
     """Set a user's password, read from standard input."""

@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 
 from pronghorn.errors import Unavailable
-from pronghorn.ledger.usage import Usage
+from pronghorn.wire.usage import Usage
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 MAX_BACKLOG_BYTES = 1024 * 1024 * 1024

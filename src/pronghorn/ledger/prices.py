@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pronghorn.kit.money import PICO_PER_NANO, parse_decimal
-from pronghorn.ledger.usage import Usage
+from pronghorn.wire.usage import Usage
 
 PPM = 1_000_000
 _NANO_DIVISOR = PICO_PER_NANO * PPM

@@ -1,5 +1,6 @@
 """The management API as an ASGI application that serves `/manage/...`."""
 
+import re
 from typing import Any
 
 from litestar import Litestar, Router
@@ -15,6 +16,7 @@ from pronghorn.manage.routes import HANDLERS
 from pronghorn.manage.routes.given import DEPENDENCIES, refuse_unknown_query, require_admin
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+_TYPE = re.compile(r":\w+\}")
 
 
 def create_app(context: ManageContext) -> Litestar:
@@ -46,8 +48,20 @@ def create_app(context: ManageContext) -> Litestar:
 async def _stamp(message: Message, scope: Scope) -> None:
     """Each answer has its id, and no cache keeps what may hold a secret."""
     if message["type"] == "http.response.start":
+        headers = list(message.get("headers", []))
+        if scope.get("method") == "OPTIONS":
+            headers = [*(pair for pair in headers if pair[0] != b"allow"), (b"allow", _methods(scope))]
         message["headers"] = [
-            *message.get("headers", []),
+            *headers,
             (b"x-request-id", problems.request_id(scope).encode()),
             (b"cache-control", b"no-store"),
         ]
+
+
+def _methods(scope: Scope) -> bytes:
+    """All methods of a path: Litestar's own answer knows those of the handler that came first."""
+    template = scope.get("path_template")
+    routes = scope["litestar_app"].route_handler_method_map.items()
+    return ", ".join(
+        sorted({m for path, on in routes if _TYPE.sub("}", path) == template for m in on})
+    ).encode()

@@ -19,11 +19,14 @@ Time = Annotated[
     str, msgspec.Meta(description="ISO 8601; UTC if no zone is given.", examples=["2030-01-31T12:00:00.000Z"])
 ]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+DisplayName = Annotated[str, msgspec.Meta(max_length=200)]
 Note = Annotated[str, msgspec.Meta(max_length=2000)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 MAX_TIME_MS = 253_402_214_400_000
 """The end of the year 9999, less a day: later moments cannot be written down."""
+MAX_PROXY_CHARACTERS = 300
+"""Sealed, it becomes longer, and its column holds 500."""
 MAX_FACTOR_PPM = 1_000 * PPM
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,120}")
 _HOST = re.compile(r"[0-9A-Za-z._:-]+|\[[0-9A-Fa-f:.]+\]")
@@ -162,6 +165,8 @@ def proxy_url(text: str | None, param: str = "proxy") -> str | None:
     url = _split(text, param)
     if url.scheme != "http" or url.path.rstrip("/") or "?" in text or "#" in text:
         raise BadRequest(f"{param} must look like http://user:password@host:port", param=param)
+    if len(text) > MAX_PROXY_CHARACTERS:
+        raise BadRequest(f"{param} must have at most {MAX_PROXY_CHARACTERS} characters", param=param)
     return text.rstrip("/")
 
 

@@ -100,6 +100,9 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     problem = {"application/json": {"schema": {"$ref": _SCHEMAS + "Problem"}}}
     for item in schema["paths"].values():
         for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    parameter["schema"] = {"type": "string"}  # Litestar calls the rest of a path a URI
             for status, text in _ERRORS.items():
                 operation["responses"][status] = {"description": text, "content": problem}
             if "requestBody" in operation:

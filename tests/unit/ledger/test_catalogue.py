@@ -11,7 +11,7 @@ import pytest
 from pronghorn.ledger.catalogue import CatalogueRow, fingerprint
 from pronghorn.ledger.catalogue.sync import build
 from pronghorn.ledger.prices import Price
-from pronghorn.ledger.usage import Usage
+from pronghorn.wire.usage import Usage
 
 TODAY = date(2026, 11, 24)
 CAPABILITIES = {

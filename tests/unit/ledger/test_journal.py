@@ -15,7 +15,7 @@ import pytest
 from pronghorn.errors import Unavailable
 from pronghorn.ledger import journal
 from pronghorn.ledger.journal import Attempt, Journal, Record, Segment
-from pronghorn.ledger.usage import Usage
+from pronghorn.wire.usage import Usage
 
 
 def record(number: int, error: str = "") -> Record:

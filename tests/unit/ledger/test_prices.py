@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pronghorn.kit.money import format_decimal
 from pronghorn.ledger import prices
 from pronghorn.ledger.prices import FREE, Price, PriceDocument
-from pronghorn.ledger.usage import Usage
+from pronghorn.wire.usage import Usage
 
 ONE = 1_000_000
 CHAT = {"input_usd_per_million": "2.50", "output_usd_per_million": "10"}

@@ -40,15 +40,17 @@ async def require_admin(connection: Connection, _handler: BaseRouteHandler) -> N
 
 
 async def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler) -> None:
-    """A filter with a typing error would list everything instead."""
+    """A filter with a typing error would list everything instead; of one given twice, one would not count."""
     parameters = set(handler.parsed_fn_signature.parameters)
     known = parameters - {*DEPENDENCIES, *connection.path_params, "data", "request"}
     if "part" in parameters:
         known |= {"cursor", "limit", "since", "until"}
-    for name in connection.query_params:
+    for name, values in connection.query_params.dict().items():
         if name not in known:
             takes = f"this route takes {', '.join(sorted(known)) or 'none'}"
             raise BadRequest(f"{name}: there is no such query parameter; {takes}", param=name)
+        if len(values) > 1:
+            raise BadRequest(f"{name}: give this query parameter once", param=name)
 
 
 async def _context(request: Request[Any, Any, Any]) -> ManageContext:

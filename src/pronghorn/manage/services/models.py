@@ -1,28 +1,32 @@
 """Models: the catalogue. The operator's own rows, and rows that the operator changed, outlive a new catalogue."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import insert, select, update
 
 from pronghorn.errors import NotFound
+from pronghorn.ledger.prices import PriceDocument
 from pronghorn.manage import fields
 from pronghorn.manage.act import Act
-from pronghorn.manage.fields import Limit, Name, Note, Time
+from pronghorn.manage.fields import DisplayName, Limit, Note, Time
 from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.services import prices
+from pronghorn.manage.services.prices import ModelPrice
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
 Capability = Literal[
     "chat", "completions", "embeddings", "images", "speech", "transcription", "moderations", "rerank"
 ]
+VendorName = Annotated[str, Meta(min_length=1, max_length=40)]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 
 
 class OwnModel(Struct, forbid_unknown_fields=True):
-    vendor: Name
-    display_name: Note = ""
+    vendor: VendorName
+    display_name: DisplayName = ""
     description: Note = ""
     capabilities: list[Capability] | None = None
     """Null: all of them."""
@@ -31,7 +35,7 @@ class OwnModel(Struct, forbid_unknown_fields=True):
 
 
 class ModelChange(Struct, forbid_unknown_fields=True):
-    display_name: Note | UnsetType = UNSET
+    display_name: DisplayName | UnsetType = UNSET
     description: Note | UnsetType = UNSET
     capabilities: list[Capability] | UnsetType = UNSET
     context_tokens: Limit | UnsetType | None = UNSET
@@ -50,9 +54,11 @@ class Model(Struct):
     retired: bool
     own: bool
     created_at: Time
+    price: PriceDocument | None
+    """The effective one; null if there is none."""
 
 
-def view(row: Any) -> Model:
+def view(row: Any, price: ModelPrice | None) -> Model:
     return Model(
         name=row.name,
         vendor=row.vendor,
@@ -64,6 +70,7 @@ def view(row: Any) -> Model:
         retired=row.is_retired,
         own=row.is_own,
         created_at=fields.time_text(row.created_ms),
+        price=None if price is None else price.effective,
     )
 
 
@@ -71,7 +78,7 @@ async def get(tx: Tx, name: str) -> Model:
     row = await _find(tx, name)
     if row is None:
         raise NotFound(f"there is no model {name!r}; GET /manage/v1/models lists them")
-    return view(row)
+    return view(row, (await prices.of(tx, [name])).get(name))
 
 
 async def _find(tx: Tx, name: str) -> Any:
@@ -84,15 +91,17 @@ async def page(tx: Tx, part: Window, vendor: str | None = None, retired: bool | 
         statement = statement.where(table.Model.vendor == vendor)
     if retired is not None:
         statement = statement.where(table.Model.is_retired == retired)
-    return await fetch(tx, statement, table.Model.created_ms, table.Model.name, part, view)
+    rows = await fetch(tx, statement, table.Model.created_ms, table.Model.name, part, lambda row: row)
+    by_name = await prices.of(tx, [row.name for row in rows.items])
+    return Page([view(row, by_name.get(row.name)) for row in rows.items], rows.next)
 
 
 async def put(tx: Tx, act: Act, name: str, own: OwnModel) -> Model:
     """Make the model, or replace what is said about it."""
     name = fields.model_name(name, "name")
     values: dict[str, Any] = {
-        "vendor": fields.clean(own.vendor, "vendor")[:40],
-        "display_name": own.display_name[:200],
+        "vendor": fields.clean(own.vendor, "vendor"),
+        "display_name": own.display_name,
         "description": own.description,
         "capabilities": list(CAPABILITIES if own.capabilities is None else dict.fromkeys(own.capabilities)),
         "context_tokens": own.context_tokens,

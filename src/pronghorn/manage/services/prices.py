@@ -45,22 +45,30 @@ class ModelPrice(Struct):
 def document_of(new: NewPrice) -> PriceDocument:
     """Raises `BadRequest` that names the field."""
     given = {name: getattr(new, name) for name in PriceDocument.__struct_fields__}
-    if new.cache_write_usd_per_million is not None:
-        for name in ("cache_write_5m_usd_per_million", "cache_write_1h_usd_per_million"):
-            if given[name] is None:
-                given[name] = new.cache_write_usd_per_million
     given = {name: value for name, value in given.items() if value not in (None, [])}
+    if new.cache_write_usd_per_million is not None:
+        _check("cache_write_usd_per_million", cache_write_5m_usd_per_million=new.cache_write_usd_per_million)
+        for name in ("cache_write_5m_usd_per_million", "cache_write_1h_usd_per_million"):
+            given.setdefault(name, new.cache_write_usd_per_million)
     if not given:
         raise BadRequest("give at least one price, such as input_usd_per_million; a price of 0 makes it free")
     above = [tier.above_input_tokens for tier in new.tiers]
     if any(tokens < 1 for tokens in above) or len(set(above)) < len(above):
         raise BadRequest("tiers: each above_input_tokens must be positive and different", param="tiers")
+    if new.per_image_usd == {}:
+        raise BadRequest(
+            'per_image_usd must name at least one price, such as {"default": "0.04"}', param="per_image_usd"
+        )
     for name, value in given.items():
-        try:
-            PriceDocument(**{name: value})
-        except ValueError as error:
-            raise BadRequest(f"{name}: {error}", param=name) from error
+        _check(name, **{name: value})
     return PriceDocument(**given)
+
+
+def _check(param: str, **part: Any) -> None:
+    try:
+        PriceDocument(**part)
+    except ValueError as error:
+        raise BadRequest(f"{param}: {error}", param=param) from error
 
 
 async def put(tx: Tx, act: Act, model: str, new: NewPrice) -> ModelPrice:

@@ -10,14 +10,13 @@ from pronghorn.errors import Conflict, NotFound
 from pronghorn.kit.ids import new_id
 from pronghorn.manage import fields
 from pronghorn.manage.act import Act
-from pronghorn.manage.fields import Name, Time
+from pronghorn.manage.fields import DisplayName, Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
 Role = Literal["admin", "user"]
 Password = Annotated[str, Meta(min_length=MIN_CHARACTERS, max_length=MAX_CHARACTERS)]
-DisplayName = Annotated[str, Meta(max_length=200)]
 
 
 class NewUser(Struct, forbid_unknown_fields=True):

@@ -1,0 +1,74 @@
+"""Groups: a factor on prices, and a name that others refer to."""
+
+import asyncio
+
+import pytest
+from tests.manage.installed import Manage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_group_is_made_changed_and_removed(manage: Manage) -> None:
+    made = await manage.post("/groups", name=" vip ", factor="0.850000", description="15 % off")
+    assert made == {
+        "name": "vip",
+        "factor": "0.85",
+        "description": "15 % off",
+        "created_at": "2026-05-28T20:26:40.000Z",
+    }
+    assert await manage.get("/groups/vip") == made
+    assert made in await manage.items("/groups")
+    before = manage.gateway.loader.snapshot.revision
+    assert (await manage.patch("/groups/vip", factor="1.000001"))["factor"] == "1.000001"
+    assert manage.gateway.loader.snapshot.revision > before
+    assert (await manage.patch("/groups/vip", description=""))["description"] == ""
+    await manage.delete("/groups/vip")
+    for method in ("GET", "PATCH", "DELETE"):
+        body = {"factor": "1"} if method == "PATCH" else None
+        assert "GET /manage/v1/groups" in (await manage.refused(404, method, "/groups/vip", body))["message"]
+
+
+async def test_two_groups_cannot_share_a_name(manage: Manage) -> None:
+    error = await manage.refused(409, "POST", "/groups", {"name": "default"})
+    assert error["param"] == "name"
+
+
+@pytest.mark.parametrize(
+    "factor", ["-1", "NaN", "1e2", "", "0.0000001", "1000.000001", "x", 1, 0.5, None], ids=repr
+)
+async def test_a_factor_is_a_decimal_with_a_bound(manage: Manage, factor: object) -> None:
+    for method, path, body in (
+        ("POST", "/groups", {"name": "odd", "factor": factor}),
+        ("PATCH", "/groups/default", {"factor": factor}),
+    ):
+        error = await manage.refused(400, method, path, body)
+        assert error["param"] == "factor"
+        assert error["message"].startswith("factor")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "a,b", "a*", "a\tb", "x" * 201], ids=repr)
+async def test_a_name_has_nothing_that_lists_and_patterns_need(manage: Manage, name: str) -> None:
+    error = await manage.refused(400, "POST", "/groups", {"name": name})
+    assert error["param"] == "name"
+
+
+async def test_a_group_in_use_says_by_what(manage: Manage) -> None:
+    await manage.post("/groups", name="used")
+    account = (await manage.post("/accounts", name="x", group="used"))["id"]
+    key = (await manage.post("/keys", account_id=account, name="x", mode="live", group="used"))["id"]
+    channel = await manage.post("/channels", name="x", vendor="openai", models=["m"], groups=["used"])
+    message = (await manage.refused(409, "DELETE", "/groups/used"))["message"]
+    assert "1 accounts, 1 keys, 1 channels" in message
+    await manage.patch(f"/accounts/{account}", group="default")
+    await manage.patch(f"/keys/{key}", group=None)
+    await manage.patch(f"/channels/{channel['id']}", groups=["default"])
+    await manage.delete("/groups/used")
+
+
+async def test_the_default_group_stays(manage: Manage) -> None:
+    await manage.refused(409, "DELETE", "/groups/default")
+
+
+async def test_of_many_that_make_one_group_at_once_one_does(manage: Manage) -> None:
+    answers = await asyncio.gather(*(manage.call("POST", "/groups", {"name": "race"}) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
