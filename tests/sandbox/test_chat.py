@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from typing import Any
 
 import aiohttp
@@ -234,3 +235,13 @@ def test_the_sampler_ends_on_a_schema_that_contains_itself() -> None:
     }
     schema = {"$ref": "#/$defs/node", "$defs": {"node": node}}
     validate_schema(Sampler(schema).sample(), schema)
+
+
+async def test_pictures_come_through_chat_as_an_address(client: aiohttp.ClientSession) -> None:
+    answer = await ask(client, user("a red house, 3:2", model="gpt-4o-image"))
+    text = answer["choices"][0]["message"]["content"]
+    (address,) = re.findall(r"!\[[^\]]*\]\((http[^)]+\.png)\)", text)
+    async with client.get(address) as response:
+        assert Image.open(io.BytesIO(await response.read())).size == (1536, 1024)
+    refused = await ask(client, user("refuse", model="gpt-4o-image"))
+    assert "http" not in refused["choices"][0]["message"]["content"]

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from pronghorn.sandbox import anthropic, faults, files, gemini, openai
+from pronghorn.sandbox import anthropic, bedrock, compatible, faults, files, gemini, openai, vertex
 from pronghorn.sandbox.errors import DIALECTS, Dialect, error_middleware
 
-VENDORS = (anthropic, gemini, openai)
+VENDORS = (anthropic, bedrock, compatible, gemini, openai, vertex)
 """Each has `routes`, and a `dialect` if its errors or its keys are not OpenAI's."""
 
 MAX_BODY_BYTES = 64 * 1024 * 1024

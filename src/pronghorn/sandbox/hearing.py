@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pronghorn.kit.later import Later
 from pronghorn.sandbox.errors import SandboxError
-from pronghorn.sandbox.later import Later
 
 if TYPE_CHECKING:
     from pronghorn.sandbox import modem, soundfile

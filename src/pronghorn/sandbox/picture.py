@@ -6,8 +6,22 @@ Everything is deterministic; letters outside the Latin alphabet show as boxes, f
 import hashlib
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps, UnidentifiedImageError
+from pronghorn.kit.later import Later
+
+if TYPE_CHECKING:
+    import PIL
+    from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
+else:
+    PIL = Later("PIL")
+    Image = Later("PIL.Image")
+    ImageDraw = Later("PIL.ImageDraw")
+    ImageEnhance = Later("PIL.ImageEnhance")
+    ImageFilter = Later("PIL.ImageFilter")
+    ImageFont = Later("PIL.ImageFont")
+    ImageOps = Later("PIL.ImageOps")
+
 
 MAX_SIDE = 4096
 MAX_READ_PIXELS = MAX_SIDE * MAX_SIDE
@@ -47,7 +61,9 @@ class Format:
     quality: int = 100
 
 
-def draw(prompt: str, size: tuple[int, int], *, number: int = 0, is_transparent: bool = False) -> Image.Image:
+def draw(
+    prompt: str, size: tuple[int, int], *, number: int = 0, is_transparent: bool = False
+) -> "Image.Image":
     """A picture that shows `prompt`; `number` gives each of several pictures its own shade."""
     width, height = size
     base = colour_of(prompt, number)
@@ -63,8 +79,8 @@ def draw(prompt: str, size: tuple[int, int], *, number: int = 0, is_transparent:
 
 
 def edit(
-    picture: Image.Image, prompt: str, size: tuple[int, int], *, mask: Image.Image | None, number: int = 0
-) -> Image.Image:
+    picture: "Image.Image", prompt: str, size: tuple[int, int], *, mask: "Image.Image | None", number: int = 0
+) -> "Image.Image":
     """The picture in the size asked for. With a mask its transparent region is painted over with the prompt;
     without one the lower quarter carries the prompt."""
     base = picture.convert("RGBA").resize(size)
@@ -81,19 +97,19 @@ def edit(
     return base
 
 
-def vary(picture: Image.Image, size: tuple[int, int], number: int) -> Image.Image:
+def vary(picture: "Image.Image", size: tuple[int, int], number: int) -> "Image.Image":
     """The picture mirrored, and more or less colourful."""
     mirrored = ImageOps.mirror(picture.convert("RGB").resize(size))
     return ImageEnhance.Color(mirrored).enhance(0.5 + 0.5 * (number % 4))
 
 
-def unfinished(picture: Image.Image, step: int, steps: int) -> Image.Image:
+def unfinished(picture: "Image.Image", step: int, steps: int) -> "Image.Image":
     """What the picture looked like at `step` of `steps`: blurred, less and less so."""
     blur = max(picture.size) / 16 * (steps - step) / steps
     return picture.filter(ImageFilter.BoxBlur(blur))
 
 
-def encode(picture: Image.Image, form: Format) -> bytes:
+def encode(picture: "Image.Image", form: Format) -> bytes:
     target = io.BytesIO()
     if form.kind == "jpeg":
         flat = Image.new("RGB", picture.size, (255, 255, 255))
@@ -106,14 +122,14 @@ def encode(picture: Image.Image, form: Format) -> bytes:
     return target.getvalue()
 
 
-def read(data: bytes) -> Image.Image:
+def read(data: bytes) -> "Image.Image":
     """Raises `NotAPicture` and `TooManyPixels`, the latter before anything large is unpacked."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF")) as picture:
             if picture.width * picture.height > MAX_READ_PIXELS:
                 raise TooManyPixels(f"{picture.width}x{picture.height}")
             return picture.convert("RGBA")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (PIL.UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise NotAPicture(str(error)) from error
 
 
@@ -127,7 +143,7 @@ def colour_of(prompt: str, number: int = 0) -> Colour:
     return max(lift, red - shade), max(lift, green - shade), max(lift, blue - shade)
 
 
-def colour_name(picture: Image.Image) -> str:
+def colour_name(picture: "Image.Image") -> str:
     """The name of the colour that most of the picture is near to."""
     small = picture.convert("RGB").resize((32, 32), Image.Resampling.NEAREST)
     votes: dict[str, int] = {}
@@ -142,7 +158,7 @@ def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
     return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
 
 
-def _write(picture: Image.Image, text: str, box: tuple[int, int, int, int]) -> None:
+def _write(picture: "Image.Image", text: str, box: tuple[int, int, int, int]) -> None:
     """Put `text` into the box, wrapped, as large as fits; too long a text ends in dots."""
     width, height = box[2] - box[0], box[3] - box[1]
     text = " ".join(text.split())[:2_000] or "(no prompt)"
@@ -162,14 +178,14 @@ def _write(picture: Image.Image, text: str, box: tuple[int, int, int, int]) -> N
         pen.text((left, top + number * points * 1.3), line, font=font, fill=ink)
 
 
-def _luminance(picture: Image.Image, box: tuple[int, int, int, int]) -> float:
+def _luminance(picture: "Image.Image", box: tuple[int, int, int, int]) -> float:
     pixel = picture.convert("L").getpixel(((box[0] + box[2]) // 2, (box[1] + box[3]) // 2))
     alpha = picture.getpixel((box[0], box[1]))
     is_clear = isinstance(alpha, tuple) and len(alpha) == 4 and alpha[3] == 0
     return 255.0 if is_clear or not isinstance(pixel, int | float) else pixel
 
 
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+def _wrapped(text: str, font: "ImageFont.FreeTypeFont | ImageFont.ImageFont", width: int) -> list[str]:
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()

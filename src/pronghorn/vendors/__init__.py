@@ -4,9 +4,9 @@ import importlib
 import pkgutil
 from functools import cache
 
-from pronghorn.vendors.base import Bearer, ChatVendor
+from pronghorn.vendors.base import TURNS, Bearer, ChatVendor, Header, TokenExchange, Unsigned
 
-__all__ = ["Bearer", "ChatVendor", "load"]
+__all__ = ["TURNS", "Bearer", "ChatVendor", "Header", "TokenExchange", "Unsigned", "load"]
 
 
 @cache

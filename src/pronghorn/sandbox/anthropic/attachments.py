@@ -9,16 +9,23 @@ import binascii
 import io
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, UnidentifiedImageError
-
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.anthropic import pdf
 from pronghorn.sandbox.anthropic.shape import refuse
 from pronghorn.sandbox.anthropic.turns import Turn, with_inner
 from pronghorn.sandbox.errors import SandboxError
 from pronghorn.sandbox.openai.chat_prompt import describe_pictures
+
+if TYPE_CHECKING:
+    import PIL
+    from PIL import Image
+else:
+    PIL = Later("PIL")
+    Image = Later("PIL.Image")
+
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 MAX_PDF_BYTES = 32 * 1024 * 1024
@@ -83,7 +90,7 @@ def _weigh(path: str, source: Shape) -> int:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             kind = Image.MIME.get(image.format or "", "")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    except (PIL.UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise refuse(path, "Could not process image") from error
     if kind != source["media_type"]:
         raise refuse(

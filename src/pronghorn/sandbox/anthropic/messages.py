@@ -1,5 +1,6 @@
 """POST /v1/messages, whole or streamed, and /v1/messages/count_tokens, as `decision` decides it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,25 +47,38 @@ async def _read(request: web.Request, *, is_count: bool = False) -> Asked:
     if version not in VERSIONS:
         complaint = f'"{version}" is not a valid version' if version else "header is required"
         raise SandboxError(f"anthropic-version: {complaint}")
+    body = await read_body(request)
+    betas = betas_of(request)
+    return await check(body, version, betas, credential(request), is_count=is_count)
+
+
+async def read_body(request: web.Request) -> Shape:
     if len(await request.read()) > MAX_BODY_BYTES:
         raise SandboxError("Request exceeds the maximum size", status=413)
-    body = await json_body(request)
-    betas = frozenset(
+    return await json_body(request)
+
+
+def betas_of(request: web.Request) -> frozenset[str]:
+    return frozenset(
         beta.strip() for header in request.headers.getall("anthropic-beta", ()) for beta in header.split(",")
     )
+
+
+async def check(
+    body: Shape, version: str, betas: frozenset[str], key: str, *, is_count: bool = False
+) -> Asked:
+    """A body with its model, whatever door it came through. Raises `SandboxError` as Anthropic would refuse."""
     try:
-        return await _checked(request, body, version, betas, is_count=is_count)
+        return await _checked(body, version, betas, key, is_count=is_count)
     except RecursionError as error:
         raise SandboxError("The request is nested too deeply.") from error
 
 
-async def _checked(
-    request: web.Request, body: Shape, version: str, betas: frozenset[str], *, is_count: bool
-) -> Asked:
+async def _checked(body: Shape, version: str, betas: frozenset[str], key: str, *, is_count: bool) -> Asked:
     request_shape.check(body, version, betas, is_count=is_count)
     check_magic_model(body["model"])
     model, found = model_of(body["model"]), turns(body["messages"])
-    seal = Seal(credential(request), body["model"])
+    seal = Seal(key, body["model"])
     conversation.check(body, found, seal, version)
     limits.check(body, model, found)
     seen = await attachments.look(found)
@@ -86,16 +100,22 @@ def _check_length(model: Model, pieces: list[Piece]) -> None:
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    asked = await _read(request)
+    return await answer(request, await _read(request), Events)
+
+
+async def answer(
+    request: web.Request, asked: Asked, opened: Callable[[web.Request], Events]
+) -> web.StreamResponse:
+    """The message, whole or as the events that `opened` carries."""
     is_thinking = thinks(asked.body, asked.turns, asked.betas)
-    answer = await decision.decide(asked.body, asked.turns, asked.seen, asked.seal, thinks=is_thinking)
+    decided = await decision.decide(asked.body, asked.turns, asked.seen, asked.seal, thinks=is_thinking)
     is_overloaded = last_words(asked.turns).strip().lower() == OVERLOAD
     is_streamed = asked.body.get("stream") is True
     if is_overloaded and not is_streamed:
         raise SandboxError("Overloaded", status=529)
-    message = _message(asked.body, answer, _cache.use(asked.pieces, asked.seal))
+    message = _message(asked.body, decided, _cache.use(asked.pieces, asked.seal))
     if is_streamed:
-        return await _stream(request, message, is_overloaded=is_overloaded)
+        return await _stream(request, opened(request), message, is_overloaded=is_overloaded)
     return await reply_json(request, message)
 
 
@@ -129,8 +149,9 @@ def _message(body: Shape, answer: Answer, used: Use) -> Shape:
     }
 
 
-async def _stream(request: web.Request, message: Shape, *, is_overloaded: bool) -> web.StreamResponse:
-    events = Events(request)
+async def _stream(
+    request: web.Request, events: Events, message: Shape, *, is_overloaded: bool
+) -> web.StreamResponse:
     events.response.headers["request-id"] = request[REQUEST_ID]
     await events.open()
     for event in broken_off(events_of(message)) if is_overloaded else events_of(message):
@@ -139,7 +160,10 @@ async def _stream(request: web.Request, message: Shape, *, is_overloaded: bool) 
 
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:
-    asked = await _read(request, is_count=True)
+    return await counted(request, await _read(request, is_count=True))
+
+
+async def counted(request: web.Request, asked: Asked) -> web.StreamResponse:
     return await reply_json(request, {"input_tokens": sum(piece.tokens for piece in asked.pieces)})
 
 

@@ -8,13 +8,18 @@ import base64
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting, picture
 from pronghorn.sandbox.errors import SandboxError
 from pronghorn.sandbox.hearing import hear
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = Later("PIL.Image")
+
 
 TILE = 768
 SMALL_SIDE = 384
@@ -38,7 +43,7 @@ class Medium:
     modality: str
     tokens: int
     plain: Shape
-    picture: Image.Image | None = None
+    picture: "Image.Image | None" = None
 
 
 async def look(part: Shape) -> Medium | None:

@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.gemini import models
 from pronghorn.sandbox.gemini.media import look
 from pronghorn.sandbox.gemini.schema import as_json_schema
 from pronghorn.sandbox.openai import chat_prompt
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = Later("PIL.Image")
+
 
 MIN_CACHED_TOKENS = 1024
 
@@ -25,7 +30,7 @@ class Turn:
     body: Shape
     messages: list[Shape]
     config: Shape
-    pictures: list[Image.Image] = field(default_factory=list)
+    pictures: "list[Image.Image]" = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
     """Modality to tokens of the whole prompt."""
     cached: dict[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pronghorn.kit.ids import new_id
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.errors import json_body
 from pronghorn.sandbox.faults import check_magic_model
-from pronghorn.sandbox.openai import chat_answer, chat_audio, chat_check, chat_prompt
+from pronghorn.sandbox.openai import chat_answer, chat_audio, chat_check, chat_picture, chat_prompt
 from pronghorn.sandbox.openai.chat_answer import Answer, Call
 from pronghorn.sandbox.openai.chat_audio import Speech
 from pronghorn.sandbox.reply import Events, reply_json
@@ -23,7 +23,11 @@ async def create(request: web.Request) -> web.StreamResponse:
     messages = chat_check.check(body)
     check_magic_model(body["model"])
     written, heard_tokens = await chat_prompt.hear_recordings(messages)
-    answers = [await chat_answer.answer(body, written) for _ in range(body.get("n") or 1)]
+    count = body.get("n") or 1
+    if chat_picture.draws(body["model"]):
+        answers = [await chat_picture.answer(request, written) for _ in range(count)]
+    else:
+        answers = [await chat_answer.answer(body, written) for _ in range(count)]
     choices = list(zip(answers, await _speeches(body, answers), strict=True))
     usage = _usage(chat_prompt.count_prompt(messages, body.get("tools")), heard_tokens, choices)
     common = {

@@ -4,13 +4,20 @@ import asyncio
 import base64
 import io
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, UnidentifiedImageError
-
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting, picture
 from pronghorn.sandbox.errors import SandboxError
 from pronghorn.sandbox.hearing import Heard, hear
+
+if TYPE_CHECKING:
+    import PIL
+    from PIL import Image
+else:
+    PIL = Later("PIL")
+    Image = Later("PIL.Image")
+
 
 MAX_PIXELS = 40_000_000
 IMAGE_TOKENS = 85
@@ -110,5 +117,11 @@ def _look_at(url: str) -> tuple[int, int, str]:
             if image.width * image.height > MAX_PIXELS:
                 raise SandboxError("The image has too many pixels.", param="messages", code="image_too_large")
             return image.width, image.height, picture.colour_name(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (
+        PIL.UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:
         raise SandboxError("The image cannot be read.", param="messages", code="image_parse_error") from error

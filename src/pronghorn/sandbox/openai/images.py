@@ -9,11 +9,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from PIL import Image
 
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting, picture
 from pronghorn.sandbox.errors import SandboxError
 from pronghorn.sandbox.files import publish
@@ -21,6 +21,12 @@ from pronghorn.sandbox.form import read_form
 from pronghorn.sandbox.openai import image_request
 from pronghorn.sandbox.openai.image_request import Wanted
 from pronghorn.sandbox.reply import Events, reply_json
+
+if TYPE_CHECKING:
+    from PIL import Image
+else:
+    Image = Later("PIL.Image")
+
 
 DEFAULT_SIZE = (1024, 1024)
 PARTIAL_TOKENS = 100
@@ -38,8 +44,8 @@ class Job:
 
     wanted: Wanted
     size: tuple[int, int]
-    input_pictures: list[Image.Image]
-    paint: Callable[[int], Image.Image]
+    input_pictures: "list[Image.Image]"
+    paint: "Callable[[int], Image.Image]"
     event_prefix: str
 
 
@@ -47,7 +53,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     wanted = image_request.read(await read_form(request, allows_json=True))
     size = wanted.size or DEFAULT_SIZE
 
-    def paint(number: int) -> Image.Image:
+    def paint(number: int) -> "Image.Image":
         return picture.draw(wanted.prompt, size, number=number, is_transparent=wanted.is_transparent)
 
     return await _answer(request, Job(wanted, size, [], paint, "image_generation"))
@@ -68,7 +74,7 @@ async def edit(request: web.Request) -> web.StreamResponse:
         )
     size = wanted.size or _fitting(pictures[0].size, wanted.family)
 
-    def paint(number: int) -> Image.Image:
+    def paint(number: int) -> "Image.Image":
         return picture.edit(pictures[0], wanted.prompt, size, mask=mask, number=number)
 
     return await _answer(request, Job(wanted, size, pictures, paint, "image_edit"))
@@ -81,13 +87,13 @@ async def vary(request: web.Request) -> web.StreamResponse:
     source = await asyncio.to_thread(_picture, given[0], "image")
     size = wanted.size or DEFAULT_SIZE
 
-    def paint(number: int) -> Image.Image:
+    def paint(number: int) -> "Image.Image":
         return picture.vary(source, size, number)
 
     return await _answer(request, Job(wanted, size, [source], paint, "image_variation"))
 
 
-def _picture(data: bytes, param: str) -> Image.Image:
+def _picture(data: bytes, param: str) -> "Image.Image":
     try:
         return picture.read(data)
     except picture.NotAPicture as error:
@@ -198,7 +204,7 @@ async def _stream(request: web.Request, job: Job) -> web.StreamResponse:
     return await events.close()
 
 
-def _unfinished(job: Job, drawn: Image.Image, step: int) -> str:
+def _unfinished(job: Job, drawn: "Image.Image", step: int) -> str:
     blurred = picture.unfinished(drawn, step, job.wanted.partials)
     return base64.b64encode(picture.encode(blurred, job.wanted.form)).decode()
 

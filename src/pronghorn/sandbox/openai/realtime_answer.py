@@ -10,9 +10,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.kit.ids import new_id
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.errors import SandboxError
-from pronghorn.sandbox.later import Later
 from pronghorn.sandbox.openai import chat_answer, chat_prompt, realtime_conversation
 from pronghorn.sandbox.openai.chat_answer import Answer, Call
 from pronghorn.sandbox.openai.realtime_conversation import Conversation, Item

@@ -8,9 +8,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.kit.ids import new_id
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.errors import SandboxError
-from pronghorn.sandbox.later import Later
 from pronghorn.sandbox.openai import realtime_conversation, realtime_session
 from pronghorn.sandbox.openai.realtime_answer import Response
 from pronghorn.sandbox.openai.realtime_conversation import Conversation, Item

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.kit.ids import new_id
+from pronghorn.kit.later import Later
 from pronghorn.sandbox.errors import SandboxError
 from pronghorn.sandbox.hearing import hear
-from pronghorn.sandbox.later import Later
 from pronghorn.sandbox.openai.responses_refusal import missing, not_among
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from pronghorn.kit.later import Later
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.errors import SandboxError, json_body
 from pronghorn.sandbox.faults import check_magic_model
-from pronghorn.sandbox.later import Later
 from pronghorn.sandbox.reply import Events, reply_bytes
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Modules that are imported when they are first used: numpy and PyAV cost 30 MB that a chat never needs.
+"""Modules that are imported when they are first used: some cost tens of megabytes that most processes never need.
 
 The usual `import` stays under `if TYPE_CHECKING`, so that types are known; this object stands in its place at run time.
 """

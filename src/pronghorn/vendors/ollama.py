@@ -1,0 +1,20 @@
+"""Ollama: OpenAI-shaped, without a key.
+
+Source: https://docs.ollama.com/api/openai-compatibility
+"""
+
+from types import MappingProxyType
+
+from pronghorn.vendors.base import ChatVendor
+
+vendor = ChatVendor(
+    name="ollama",
+    base_url="http://127.0.0.1:11434/v1",
+    paths=MappingProxyType(
+        {
+            "chat": "/chat/completions",
+            "completions": "/completions",
+            "embeddings": "/embeddings",
+        }
+    ),
+)
