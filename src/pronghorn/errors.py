@@ -2,6 +2,7 @@
 
 PronghornError
 ├── BadRequest                  400  the request itself is wrong; `param` names the field
+│   ├── RefusedStrict           400  something would have to be left out, and the caller forbade that
 │   ├── Unauthenticated         401  no key, or one that is not valid now
 │   ├── NoCredit                402  balance or budget is used up
 │   ├── AccessDenied            403  this key may not do that
@@ -59,6 +60,12 @@ class BadRequest(PronghornError):
     """The request is not valid."""
 
     status, code, end_reason = 400, "invalid_request_error", "client_error"
+
+
+class RefusedStrict(BadRequest):
+    """The caller asked for nothing to be left out, and this vendor's dialect cannot carry all of it."""
+
+    code, end_reason = "unsupported_parameter", "refused_strict"
 
 
 class Unauthenticated(BadRequest):
@@ -165,6 +172,9 @@ class UpstreamRejected(UpstreamError):
     """The vendor refused the request. Nothing was charged."""
 
     status, code, end_reason, retryable = 400, "invalid_request_error", "client_error", False
+
+    dialect = "chat"
+    """Whose words `body` has."""
 
     def __init__(self, upstream_status: int, body: bytes, content_type: bytes) -> None:
         super().__init__()

@@ -60,6 +60,7 @@ class UsageObject(msgspec.Struct, gc=False):
     input_tokens_details: TokenDetails | None = None
     input_token_details: TokenDetails | None = None
     output_tokens_details: TokenDetails | None = None
+    output_token_details: TokenDetails | None = None
 
 
 class Message(msgspec.Struct, gc=False):
@@ -90,14 +91,6 @@ class Answer(msgspec.Struct, gc=False):
     error: Any = None
 
 
-class AnswerOddUsage(msgspec.Struct, gc=False):
-    """The same, for vendors whose `usage` is nothing that can be understood."""
-
-    choices: list[Choice] | None = None
-    usage: Any = None
-    error: Any = None
-
-
 class ListAnswer(msgspec.Struct, gc=False):
     """Embeddings, images, moderations, rerankings: something in a list, and usage."""
 
@@ -116,6 +109,53 @@ class Transcript(msgspec.Struct, gc=False):
     error: msgspec.Raw = NOTHING
 
 
+class ResponsesPeek(msgspec.Struct, gc=False):
+    """What the gateway needs of a body of `/v1/responses`."""
+
+    model: str | None = None
+    stream: bool | None = None
+    max_output_tokens: Limit | None = None
+    background: bool | None = None
+    store: bool | None = None
+    previous_response_id: str | None = None
+
+
+class ResponsePart(msgspec.Struct, gc=False):
+    text: str | None = None
+    refusal: str | None = None
+
+
+class ResponseItem(msgspec.Struct, gc=False):
+    type: str | None = None
+    content: list[ResponsePart] | None = None
+    summary: list[ResponsePart] | None = None
+    name: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+
+
+class IncompleteDetails(msgspec.Struct, gc=False):
+    reason: str | None = None
+
+
+class ResponseObject(msgspec.Struct, gc=False):
+    id: str | None = None
+    status: str | None = None
+    output: list[ResponseItem] | None = None
+    incomplete_details: IncompleteDetails | None = None
+    usage: UsageObject | None = None
+    error: Any = None
+
+
+class ResponseEvent(msgspec.Struct, gc=False):
+    """An event of a streamed response."""
+
+    type: str
+    delta: Any = None
+    response: ResponseObject | None = None
+    item: ResponseItem | None = None
+
+
 class Event(msgspec.Struct, gc=False):
     """An event of an image, speech or transcript stream."""
 
@@ -126,7 +166,9 @@ class Event(msgspec.Struct, gc=False):
 
 
 peek_decoder = msgspec.json.Decoder(Peek)
-odd_answer_decoder = msgspec.json.Decoder(AnswerOddUsage)
+responses_peek_decoder = msgspec.json.Decoder(ResponsesPeek)
+response_decoder = msgspec.json.Decoder(ResponseObject)
+response_event_decoder = msgspec.json.Decoder(ResponseEvent)
 answer_decoder = msgspec.json.Decoder(Answer)
 list_decoder = msgspec.json.Decoder(ListAnswer)
 transcript_decoder = msgspec.json.Decoder(Transcript)

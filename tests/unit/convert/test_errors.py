@@ -1,4 +1,4 @@
-"""Errors as OpenAI's clients read them: the table of the design, the request id, and the way out."""
+"""Errors as each dialect's clients read them: the table of the design, the request id, and the way out."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from pronghorn import errors
-from pronghorn.api import openai_errors
+from pronghorn.convert.errors import event, render
 from pronghorn.errors import PronghornError
+from pronghorn.kit import sse
 
 TABLE: list[tuple[PronghornError, int, str | None, dict[bytes, bytes]]] = [
     (errors.Unauthenticated(), 401, "invalid_api_key", {}),
@@ -26,7 +27,7 @@ TABLE: list[tuple[PronghornError, int, str | None, dict[bytes, bytes]]] = [
 
 
 def rendered(error: PronghornError) -> tuple[int, dict[bytes, bytes], dict[str, Any]]:
-    status, headers, body = openai_errors.render(error, "req_1")
+    status, headers, body = render("chat", error, "req_1")
     return status, dict(headers), msgspec.json.decode(body)["error"]
 
 
@@ -60,9 +61,51 @@ def test_facts_are_shown_beside_the_message() -> None:
     assert (body["scope"], body["limit"], body["type"]) == ("key", 5, "rate_limit_error")
 
 
-@pytest.mark.parametrize("kind", sorted(openai_errors._TYPES))
-def test_every_status_of_a_caller_has_a_type(kind: int) -> None:
-    assert 400 <= kind < 500
+@pytest.mark.parametrize(
+    ("error", "anthropic", "gemini"),
+    [
+        (errors.Unauthenticated(), (401, "authentication_error"), (401, "UNAUTHENTICATED")),
+        (errors.NoCredit(), (402, "billing_error"), (403, "PERMISSION_DENIED")),
+        (errors.AccessDenied(), (403, "permission_error"), (403, "PERMISSION_DENIED")),
+        (errors.ModelNotFound(), (404, "not_found_error"), (404, "NOT_FOUND")),
+        (errors.NoChannel(), (529, "overloaded_error"), (503, "UNAVAILABLE")),
+        (errors.BadRequest(), (400, "invalid_request_error"), (400, "INVALID_ARGUMENT")),
+        (errors.RefusedStrict(), (400, "invalid_request_error"), (400, "INVALID_ARGUMENT")),
+        (errors.TooLarge(), (413, "request_too_large"), (413, "INVALID_ARGUMENT")),
+        (errors.LimitReached(), (429, "rate_limit_error"), (429, "RESOURCE_EXHAUSTED")),
+        (errors.UpstreamError(), (502, "api_error"), (502, "INTERNAL")),
+        (errors.UpstreamTimeout(), (504, "timeout_error"), (504, "DEADLINE_EXCEEDED")),
+    ],
+)
+def test_the_same_table_for_anthropic_and_gemini(
+    error: PronghornError, anthropic: tuple[int, str], gemini: tuple[int, str]
+) -> None:
+    status, headers, raw = render("messages", error, "req_1")
+    body = msgspec.json.decode(raw)
+    assert (status, body["error"]["type"]) == anthropic
+    assert (body["type"], body["request_id"], dict(headers)[b"request-id"]) == ("error", "req_1", b"req_1")
+    status, _, raw = render("generate", error, "req_1")
+    body = msgspec.json.decode(raw)
+    assert (status, body["error"]["status"]) == gemini
+    assert body["error"]["code"] == status
+
+
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses", "generate"])
+def test_an_error_inside_a_stream_is_an_event_of_the_dialect_and_no_end(dialect: str) -> None:
+    raw = event(dialect, errors.UpstreamTruncated(), "req_1")
+    payload = msgspec.json.decode(sse.data_of(raw) or b"")
+    assert "req_1" in msgspec.json.encode(payload).decode()
+    assert payload.get("type") == {"messages": "error", "responses": "error"}.get(dialect)
+    assert ("error" in payload) == (dialect != "responses")
+    assert b"[DONE]" not in raw
+
+
+@pytest.mark.parametrize("dialect", ["messages", "generate"])
+def test_a_vendors_words_reach_callers_of_other_dialects(dialect: str) -> None:
+    error = errors.UpstreamRejected(400, b'{"error":{"message":"no such voice","code":"x"}}', b"")
+    status, _, raw = render(dialect, error, "req_1")
+    assert status == 400
+    assert "no such voice" in msgspec.json.decode(raw)["error"]["message"]
 
 
 def test_our_own_fault_shows_nothing_of_it() -> None:
@@ -73,6 +116,6 @@ def test_our_own_fault_shows_nothing_of_it() -> None:
 @pytest.mark.parametrize("content_type", [b"", b"application/json; charset=utf-8"])
 def test_a_vendors_words_pass_with_their_status(content_type: bytes) -> None:
     error = errors.UpstreamRejected(422, b'{"error":{"code":"odd"}}', content_type)
-    status, headers, body = openai_errors.render(error, "req_1")
+    status, headers, body = render("chat", error, "req_1")
     assert (status, body) == (422, b'{"error":{"code":"odd"}}')
     assert dict(headers)[b"content-type"] == (content_type or b"application/json")

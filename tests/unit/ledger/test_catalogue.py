@@ -23,6 +23,8 @@ CAPABILITIES = {
     "transcription",
     "moderations",
     "rerank",
+    "realtime",
+    "chat_images",
 }
 
 ROWS = {row.name: row for row in build(TODAY)}

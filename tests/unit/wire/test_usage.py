@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from pronghorn.ledger.usage import Usage
+from pronghorn.wire.usage import Usage
 
 PARTS = (
     "cache_read",

@@ -1,0 +1,187 @@
+"""Fitting a turn to a dialect: whatever that dialect has no words for is named and taken out, the rest put in shape.
+
+This is the part of a conversion that is the same for every target, so that the writers need not know of it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from pronghorn.convert.dialect import Dialect, Losses
+from pronghorn.convert.turn import (
+    Foreign,
+    HostedTool,
+    Media,
+    Message,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+
+NO_RESULT = "No result was given."
+
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Turn)}
+_KINDS = {
+    Text: "text",
+    Thinking: "thinking",
+    ToolCall: "tool_call",
+    ToolResult: "tool_result",
+    Refusal: "refusal",
+}
+
+
+def fit(turn: Turn, dialect: Dialect, lost: Losses) -> dict[str, str]:
+    """Changes `turn` in place. Gives the new names of tools whose own ones the dialect does not take, to the old."""
+    for path in turn.unknown:
+        lost.add(path)
+    for name, path in turn.at.items():
+        if name not in dialect.carries:
+            lost.add(path)
+            setattr(turn, name, _DEFAULTS[name])
+    turn.tools = [tool for tool in turn.tools if _is_known(tool, dialect, lost)]
+    turn.messages = [_fitted(message, dialect, lost) for message in turn.messages]
+    turn.messages = _answered([message for message in turn.messages if message.parts])
+    _fit_ids(turn, re.compile(dialect.call_id))
+    return _fit_names(turn, re.compile(dialect.tool_name))
+
+
+def _is_known(tool: Tool | HostedTool, dialect: Dialect, lost: Losses) -> bool:
+    is_known = (
+        isinstance(tool, Tool)
+        or tool.origin == dialect.name
+        or (tool.kind == "web_search" and "web_search" in dialect.parts)
+    )
+    if not is_known:
+        lost.add(tool.at)
+    return is_known
+
+
+def _fitted(message: Message, dialect: Dialect, lost: Losses) -> Message:
+    kept = [part for part in message.parts if _is_sayable(part, dialect, lost)]
+    for part in kept:
+        if isinstance(part, ToolResult):
+            inner = [item for item in part.parts if _is_sayable(item, dialect, lost)]
+            part.parts = inner or ([Text("")] if part.parts else [])
+    if len(kept) != len(message.parts):
+        message.parts = kept
+    return message
+
+
+def _is_sayable(part: Part, dialect: Dialect, lost: Losses) -> bool:
+    if isinstance(part, Foreign):
+        is_sayable = part.origin == dialect.name
+    elif isinstance(part, Media):
+        # A file that lies at one vendor is nothing to another.
+        is_sayable = part.kind in dialect.parts and not part.file_id
+    else:
+        is_sayable = _KINDS[type(part)] in dialect.parts
+    if not is_sayable:
+        lost.add(part.at)
+    return is_sayable
+
+
+# Each call needs one result directly after it, and each result a call.
+
+
+def _answered(messages: list[Message]) -> list[Message]:
+    ordered: list[Message] = []
+    open_calls: dict[str, ToolCall] = {}
+    for message in messages:
+        if message.role != "tool":
+            if message.role == "system" or message.role == "developer":
+                ordered.append(message)  # says nothing about the calls
+                continue
+            _close(ordered, open_calls)
+            ordered.append(message)
+            open_calls = {part.id: part for part in message.parts if isinstance(part, ToolCall)}
+            continue
+        results, others = [], []
+        for part in message.parts:
+            if isinstance(part, ToolResult) and (call := open_calls.pop(part.call_id, None)) is not None:
+                part.name, part.is_custom = part.name or call.name, call.is_custom
+                results.append(part)
+            else:
+                others.append(part)
+        if results:
+            ordered.append(Message("tool", list(results), at=message.at))
+        if others:
+            ordered.append(Message("user", _as_text(others), at=message.at))
+    _close(ordered, open_calls)
+    return ordered
+
+
+def _close(ordered: list[Message], open_calls: dict[str, ToolCall]) -> None:
+    """Results for the calls that have none. They go where the others of their turn are."""
+    missing = [
+        ToolResult(call.id, [Text(NO_RESULT)], call.name, is_custom=call.is_custom)
+        for call in open_calls.values()
+    ]
+    open_calls.clear()
+    if not missing:
+        return
+    place = max(i for i, message in enumerate(ordered) if message.role == "assistant") + 1
+    if place < len(ordered) and ordered[place].role == "tool":
+        ordered[place].parts.extend(missing)
+    else:
+        ordered.insert(place, Message("tool", list(missing)))
+
+
+def _as_text(parts: Iterable[Part]) -> list[Part]:
+    """Results that no call asked for, as something that a user said."""
+    said: list[Part] = []
+    for part in parts:
+        said += part.parts if isinstance(part, ToolResult) else [part]
+    return [part for part in said if not isinstance(part, Text) or part.text] or [Text(NO_RESULT)]
+
+
+# Names and ids that the dialect takes.
+
+
+def _fit_ids(turn: Turn, pattern: re.Pattern[str]) -> None:
+    """The same id becomes the same fitting id, in every turn of a conversation."""
+    for message in turn.messages:
+        for part in message.parts:
+            if isinstance(part, ToolCall) and not pattern.fullmatch(part.id):
+                part.id = _fitting("call_", part.id)
+            elif isinstance(part, ToolResult) and not pattern.fullmatch(part.call_id):
+                part.call_id = _fitting("call_", part.call_id)
+
+
+def _fit_names(turn: Turn, pattern: re.Pattern[str]) -> dict[str, str]:
+    odd = {tool.name for tool in turn.tools if isinstance(tool, Tool) and not pattern.fullmatch(tool.name)}
+    for message in turn.messages:
+        odd |= {
+            part.name
+            for part in message.parts
+            if isinstance(part, ToolCall | ToolResult) and part.name and not pattern.fullmatch(part.name)
+        }
+    if not odd:
+        return {}
+    fitting = {name: _fitting(re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:40] + "_", name) for name in odd}
+    turn.tools = [
+        msgspec.structs.replace(tool, name=fitting.get(tool.name, tool.name))
+        if isinstance(tool, Tool)
+        else tool
+        for tool in turn.tools
+    ]
+    if (choice := turn.tool_choice) is not None:
+        turn.tool_choice = ToolChoice(choice.mode, [fitting.get(name, name) for name in choice.names])
+    for message in turn.messages:
+        for part in message.parts:
+            if isinstance(part, ToolCall | ToolResult):
+                part.name = fitting.get(part.name, part.name)
+    return {new: old for old, new in fitting.items()}
+
+
+def _fitting(start: str, name: str) -> str:
+    if not re.match(r"[a-zA-Z_]", start):
+        start = "_" + start
+    return start + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,0 +1,124 @@
+"""What gets lost on the way is named once and by its own path, and what is not lost is not named."""
+
+from typing import Any
+
+import pytest
+from tests.unit.convert.targets import target as aimed_at
+
+from pronghorn import convert
+from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.dialect import Target
+from pronghorn.convert.events import Grew, Opened, Started, tidy
+from pronghorn.convert.turn import Citation, Json, Text, ToolCall
+from pronghorn.errors import BadRequest, UpstreamError
+
+USER: Json = {"role": "user", "content": "Hi"}
+PNG: Json = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+
+
+def converted(source: str, target: str, body: Json, vendor: str = "") -> tuple[Json, list[str]]:
+    dialects = convert.load()
+    asked = dialects[source].read_request(body)
+    conversion = Conversion(dialects[source], dialects[target], asked, aimed_at("m", vendor=vendor))
+    return conversion.request(), conversion.losses.paths
+
+
+def answers_of(vendor: str, caller: str) -> Conversion:
+    dialects = convert.load()
+    asked = dialects["chat"].read_request({"model": "m", "messages": [USER]})
+    return Conversion(dialects[caller], dialects[vendor], asked, Target(model="m"))
+
+
+def result(*content: Json, **more: Any) -> Json:
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    found = {"type": "tool_result", "tool_use_id": "a", "content": list(content)} | more
+    messages = [USER, {"role": "assistant", "content": [call]}, {"role": "user", "content": [found]}]
+    return {"model": "m", "max_tokens": 9, "messages": messages}
+
+
+def test_an_empty_message_is_no_loss() -> None:
+    body = {"model": "m", "messages": [USER, {"role": "assistant", "content": ""}, USER]}
+    assert converted("chat", "messages", body)[1] == []
+
+
+def test_a_request_of_which_nothing_is_left_is_refused() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": [{"type": "odd"}]}]}
+    with pytest.raises(BadRequest) as refused:
+        converted("chat", "messages", body)
+    assert refused.value.param == "messages"
+
+
+def test_a_picture_seen_less_closely_is_named() -> None:
+    image = {"type": "input_image", "image_url": "https://x.example/a.png", "detail": "original"}
+    body = {"model": "m", "input": [{"role": "user", "content": [image]}]}
+    written, lost = converted("responses", "chat", body)
+    assert written["messages"][0]["content"][0]["image_url"]["detail"] == "high"
+    assert lost == ["$.input[0].content[0].detail"]
+
+
+def test_a_cache_mark_on_a_result_without_text_is_named() -> None:
+    body = result({"type": "image", "source": PNG}, cache_control={"type": "ephemeral"})
+    assert "$.messages[2].content[0].cache_control" in converted("messages", "chat", body)[1]
+
+
+def test_of_two_cache_marks_for_one_place_the_inner_one_is_named() -> None:
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    text = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+    written, lost = converted("messages", "chat", result(text, cache_control=hour))
+    assert written["messages"][2]["content"][0]["cache_control"] == hour
+    assert lost == ["$.messages[2].content[0].content[0].cache_control"]
+
+
+def test_a_signature_of_a_call_that_its_own_vendor_does_not_get_is_named() -> None:
+    call = {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "c2ln"}
+    answer = {"functionResponse": {"id": "a", "name": "f", "response": {"result": "x"}}}
+    contents = [
+        {"role": "user", "parts": [{"text": "Hi"}]},
+        {"role": "model", "parts": [call]},
+        {"role": "user", "parts": [answer]},
+    ]
+    lost = converted("generate", "messages", {"contents": contents})[1]
+    assert lost == ["$.contents[1].parts[0].thoughtSignature"]
+
+
+def test_a_grammar_is_nested_for_chat() -> None:
+    form = {"type": "grammar", "syntax": "lark", "definition": "start: A"}
+    body = {"model": "m", "input": "Hi", "tools": [{"type": "custom", "name": "c", "format": form}]}
+    written, _ = converted("responses", "chat", body, vendor="openai")
+    nested = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: A"}}
+    assert written["tools"][0]["custom"]["format"] == nested
+
+
+def test_a_place_of_an_odd_kind_is_passed_over() -> None:
+    body = {"model": "m", "messages": [USER], "web_search_options": {"user_location": {"approximate": [7]}}}
+    written, _ = converted("chat", "messages", body)
+    assert written["tools"][0]["user_location"] == {"type": "approximate"}
+
+
+# What vendors say that keep to no dialect.
+
+
+def test_what_should_be_text_and_is_none_is_emptied() -> None:
+    call: Any = ToolCall("a", ["f"], "{}")  # type: ignore[arg-type]
+    assert not tidy(call)
+    assert call.name == ""
+    cited = Text("a", [Citation(url=5)])  # type: ignore[arg-type]
+    assert not tidy(cited)
+    assert tidy(cited)
+
+
+def test_an_answer_with_numbers_for_text_is_an_upstream_error() -> None:
+    with pytest.raises(UpstreamError):
+        answers_of("messages", "chat").reply(b'{"id":"a","content":[{"type":"text","text":20}]}')
+
+
+def test_a_choice_beyond_all_numbers_does_not_fill_the_memory() -> None:
+    stream = answers_of("generate", "chat").stream()
+    odd = b'{"candidates":[{"index":%d,"content":{"parts":[{"text":"x"}]}}],"responseId":"a"}' % 10**12
+    assert b'"x"' not in stream.feed(odd)
+    assert b'"y"' in stream.feed(b'{"candidates":[{"content":{"parts":[{"text":"y"}]}}]}')
+
+
+@pytest.mark.parametrize("event", [Started("a", "m"), Opened(Text("a")), Grew("a")])
+def test_a_sound_event_is_left_alone(event: Any) -> None:
+    assert tidy(event)
