@@ -41,15 +41,22 @@ class Secrets:
         self._vault = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(s, b"vault"))) for s in secrets])
 
     def seal(self, text: str) -> str:
-        return self._vault.encrypt(text.encode()).decode()
+        return self.seal_bytes(text.encode())
 
     def open(self, sealed: str) -> str:
         """Raises `SecretError` if another secret sealed it."""
+        return self.open_bytes(sealed).decode()
+
+    def seal_bytes(self, data: bytes) -> str:
+        return self._vault.encrypt(data).decode()
+
+    def open_bytes(self, sealed: str) -> bytes:
+        """Raises `SecretError` if another secret sealed it."""
         try:
-            return self._vault.decrypt(sealed.encode()).decode()
+            return self._vault.decrypt(sealed.encode())
         except InvalidToken as error:
             raise SecretError(
-                "stored credentials cannot be opened: PRONGHORN_SECRET (or the data folder's `secret` file) "
+                "what is stored cannot be opened: PRONGHORN_SECRET (or the data folder's `secret` file) "
                 "is not the one that sealed them"
             ) from error
 

@@ -8,6 +8,7 @@ from pronghorn.store.models.channel import Channel
 from pronghorn.store.models.entry import Entry
 from pronghorn.store.models.group import Group
 from pronghorn.store.models.journal import JournalCursor, Server
+from pronghorn.store.models.kept import Kept
 from pronghorn.store.models.key import Key
 from pronghorn.store.models.membership import Membership
 from pronghorn.store.models.meta import Meta
@@ -27,6 +28,7 @@ __all__ = [
     "Entry",
     "Group",
     "JournalCursor",
+    "Kept",
     "Key",
     "Lease",
     "Membership",

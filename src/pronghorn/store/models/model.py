@@ -14,7 +14,7 @@ class Model(Base):
     display_name: Mapped[str] = mapped_column(String(200), default="")
     description: Mapped[LongText] = mapped_column(default="")
     capabilities: Mapped[Strings]
-    """Of `chat`, `completions`, `embeddings`, `images`, `speech`, `transcription`, `moderations`, `rerank`."""
+    """Such as `chat`, `embeddings`, `realtime`; `chat_images`: a chat whose answers are pictures or worth nothing."""
     context_tokens: Mapped[int | None]
     max_output_tokens: Mapped[int | None]
     is_retired: Mapped[bool] = mapped_column(default=False)
