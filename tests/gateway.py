@@ -20,6 +20,7 @@ from sqlalchemy import func, insert, select
 
 from pronghorn.accounts import keys
 from pronghorn.api import HttpLimits, protocol_class
+from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.app import Gateway, open_gateway
 from pronghorn.kit.clock import SystemClock
 from pronghorn.kit.money import NANO_PER_USD
@@ -199,7 +200,9 @@ async def running(folder: Path, *, usd: float = 10, **settings: Any) -> AsyncIte
     config = uvicorn.Config(
         gateway.asgi,
         http=protocol_class(HttpLimits()),
-        ws="none",
+        ws=SocketProtocol,
+        ws_max_size=configured.socket_message_bytes,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

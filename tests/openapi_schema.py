@@ -13,11 +13,14 @@ from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
 EXTENSIONS: dict[str, frozenset[str]] = {
-    "ChatCompletionResponseMessage": frozenset({"reasoning_content"}),
-    "ChatCompletionStreamResponseDelta": frozenset({"reasoning_content", "audio"}),
+    "ChatCompletionResponseMessage": frozenset({"reasoning_content", "reasoning_details", "images"}),
+    "ChatCompletionStreamResponseDelta": frozenset(
+        {"reasoning_content", "reasoning_details", "images", "annotations", "audio"}
+    ),
     "CreateTranscriptionResponseVerboseJson": frozenset({"task"}),
     "CreateTranslationResponseVerboseJson": frozenset({"task"}),
     "Response": frozenset({"store"}),
+    "ResponseUsage.input_tokens_details": frozenset({"cache_write_tokens"}),
     "Model": frozenset({"name", "context_length"}),
 }
 """Schema to the fields that the document does not have and clients like to see."""

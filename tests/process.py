@@ -88,6 +88,27 @@ class Installation:
             with error:
                 return error.code, json.loads(error.read() or b"null")
 
+    def request_row(self, request_id: str) -> dict[str, Any]:
+        """The log row of a request that has ended; it is there within a second."""
+        deadline = time.monotonic() + 10
+        while True:
+            status, row = self.call(
+                "GET", f"/manage/v1/requests/{request_id}", None, self.first["admin_token"]
+            )
+            if status == 200:
+                found: dict[str, Any] = row
+                return found
+            assert time.monotonic() < deadline, row
+            time.sleep(0.05)
+
+    def wait_for_requests(self, **filters: str) -> list[dict[str, Any]]:
+        """The log rows, once there are any."""
+        deadline = time.monotonic() + 10
+        while not (found := self.all_requests(**filters)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return found
+
     def all_requests(self, **filters: str) -> list[dict[str, Any]]:
         query = "&".join(f"{name}={value}" for name, value in ({"limit": "1000"} | filters).items())
         found: list[dict[str, Any]] = self.manage("GET", f"/requests?{query}")["items"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import secrets as random_source
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pronghorn.api import Dispatcher
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.dispatcher import Asgi
 from pronghorn.api.reply import Receive, Scope, Send
+from pronghorn.api.sockets import SocketKeeper, Sockets
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import journal as journal_files
 from pronghorn.ledger import posting, repository
@@ -24,7 +26,9 @@ from pronghorn.ledger.journal import Journal
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.manage import ManageContext, create_app
 from pronghorn.observability import Metrics
-from pronghorn.relay import Relay
+from pronghorn.relay import Keeper, Relay, Responses
+from pronghorn.relay.realtime import Realtime
+from pronghorn.relay.realtime_tab import Services
 from pronghorn.routing import Loader
 from pronghorn.settings import Settings
 from pronghorn.store import Database
@@ -32,6 +36,8 @@ from pronghorn.store.models import JournalCursor, Server
 from pronghorn.upstream import Client
 
 HOUSEKEEPING_S = 1.0
+FORGETTING_EVERY = 600
+"""Rounds of housekeeping between two times that what has expired is deleted."""
 
 log = structlog.get_logger()
 
@@ -49,6 +55,8 @@ class Gateway:
     loader: Loader
     client: Client
     tokenizer: Tokenizer
+    keeper: Keeper
+    responses: Responses
     metrics: Metrics
     asgi: Dispatcher
     tasks: list[asyncio.Task[None]]
@@ -71,6 +79,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Once no request is open: give leases back, bring the journal to the disk."""
+        await self.responses.close()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -104,6 +113,7 @@ async def open_gateway(
     loader = Loader(database, credit, vault, clock, sandbox_url)
     await loader.refresh()
     metrics, tokenizer, client = Metrics(), Tokenizer(), Client()
+    keeper = Keeper(database, vault, clock)
     relay = Relay(
         client=client,
         credit=credit,
@@ -113,7 +123,9 @@ async def open_gateway(
         settings=settings,
         clock=clock,
         metrics=metrics,
+        keeper=keeper,
     )
+    responses = Responses(relay, keeper, clock, life=f"{server}/{epoch}")
     context = ManageContext(
         database=database,
         credit=credit,
@@ -122,8 +134,18 @@ async def open_gateway(
         settings=settings,
         on_change=loader.refresh,
     )
+    services = Services(credit, journal, loader, tokenizer, settings, clock, metrics)
+    sockets = Sockets(
+        realtime=Realtime(services),
+        responses=responses,
+        loader=loader,
+        keeper=SocketKeeper(vault, settings.trusted_proxies, clock),
+        settings=settings,
+        clock=clock,
+    )
     asgi = Dispatcher(
         relay=relay,
+        responses=responses,
         loader=loader,
         credit=credit,
         doorkeeper=Doorkeeper(vault, settings.trusted_proxies),
@@ -132,9 +154,23 @@ async def open_gateway(
         metrics=metrics,
         manage=OnDemand(lambda: create_app(context)),
         readiness=lambda: gateway.readiness(),
+        sockets=sockets,
     )
     gateway = Gateway(
-        settings, database, vault, clock, credit, journal, loader, client, tokenizer, metrics, asgi, []
+        settings,
+        database,
+        vault,
+        clock,
+        credit,
+        journal,
+        loader,
+        client,
+        tokenizer,
+        keeper,
+        responses,
+        metrics,
+        asgi,
+        [],
     )
     loops = (journal.sync_forever(), loader.refresh_forever(), _keep_house(gateway))
     gateway.tasks += [asyncio.get_running_loop().create_task(loop) for loop in loops]
@@ -181,8 +217,11 @@ async def _begin_epoch(database: Database, server: str, clock: Clock) -> int:
 
 async def _keep_house(gateway: Gateway) -> None:
     """Return idle leases, and stop taking work when the journal's backlog is too long or too old."""
-    while True:
+    for second in itertools.count():
         await asyncio.sleep(HOUSEKEEPING_S)
+        if second % FORGETTING_EVERY == 0:
+            with contextlib.suppress(Exception):  # what is over is not found anyway; this is for the disk
+                await gateway.keeper.forget_expired()
         posted = gateway.journal.posted_bytes
         with contextlib.suppress(Exception):  # a dead database is looked at again in a second
             await gateway.credit.give_back_idle()

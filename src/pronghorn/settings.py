@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Base URL that users see; empty means the address that is listened on."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
+    fetch_allow: tuple[str, ...] = ()
+    """Private networks from which pictures and documents may be fetched for callers, such as `10.1.0.0/16`."""
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 64 * 1024 * 1024
     """Largest JSON body that is taken."""
     max_upload_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 512 * 1024 * 1024
@@ -55,6 +57,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Longest silence inside a vendor's answer."""
     total_timeout_s: Positive = 3600.0
     """Longest time for one whole answer."""
+    socket_message_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 16 * 1024 * 1024
+    """Largest message of a WebSocket, either way."""
+    socket_idle_s: Positive = 600.0
+    """Longest time without a message on a WebSocket."""
+    socket_total_s: Positive = 3600.0
+    """Longest life of a WebSocket."""
     credit_wait_s: Annotated[float, msgspec.Meta(ge=0)] = 2.0
     """How long a request waits for open holds of its account to settle."""
     journal_sync_ms: Annotated[int, msgspec.Meta(ge=0)] = 50
@@ -118,5 +126,5 @@ def _environment() -> dict[str, Any]:
     for field in Settings.__struct_fields__:
         text = os.environ.get(ENVIRONMENT_PREFIX + field.upper())  # noqa: TID251 - the one place that reads it
         if text is not None:
-            values[field] = _listed(text) if field == "trusted_proxies" else text
+            values[field] = _listed(text) if field in ("trusted_proxies", "fetch_allow") else text
     return values

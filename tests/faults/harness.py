@@ -22,6 +22,7 @@ from tests.faults.upstream import ScriptedUpstream, Step
 from pronghorn import app
 from pronghorn.accounts import keys
 from pronghorn.api import HttpLimits, protocol_class
+from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.kit.clock import SystemClock
 from pronghorn.kit.money import NANO_PER_USD
 from pronghorn.ledger import posting, repository
@@ -48,13 +49,17 @@ class Gateway:
     async def case(
         self,
         *vendors: str,
+        vendor: str = "openai",
         usd: float = 10,
         price: Mapping[str, Any] | None = PRICE,
         alias: str | None = None,
         max_output_tokens: int | None = None,
         **key: Any,
     ) -> "Case":
-        """An account with money and a key, and a model that the `vendors` (base URLs, best first) serve."""
+        """An account with money and a key, and a model that the `vendors` (base URLs, best first) serve.
+
+        All of them are taken for `vendor`.
+        """
         number = next(self._numbers)
         model, account, new = f"model-{number}", f"acc_{number}", keys.new_key("live")
         hashed = keys.keyed_hash(self.inner.secrets.hash_key, new.secret)
@@ -69,7 +74,7 @@ class Gateway:
                     insert(tables.Channel).values(
                         id=f"chn_{number}_{place}",
                         name="c",
-                        vendor="openai",
+                        vendor=vendor,
                         base_url=url,
                         credentials=self.inner.secrets.seal(json.dumps([CANARY])),
                         models={model: alias or model},
@@ -144,6 +149,13 @@ class Case:
     def grant(self) -> Grant:
         return self.gateway.inner.loader.snapshot.grants[self.hashed]
 
+    def heal(self) -> None:
+        """Forget what the vendors have done until now, or a few failures in a row close the way to them."""
+        for tier in self.gateway.inner.loader.snapshot.tiers(self.model, self.grant.group):
+            for channel in tier.channels:
+                for health in (channel.vitals.channel, *channel.healths):
+                    health.reset()
+
     async def rows(self) -> list[Any]:
         """The usage log of this account, once all its requests have ended; the newest row last."""
         meter = self.grant.meter
@@ -209,7 +221,9 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Gateway]:
         uvicorn.Config(
             inner.asgi,
             http=protocol_class(HttpLimits()),
-            ws="none",
+            ws=SocketProtocol,
+            ws_max_size=configured.socket_message_bytes,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -14,7 +14,12 @@ from tests.gateway import MODEL, Running, answer_json, running
 from yarl import URL
 
 CHAT = "/v1/chat/completions"
-HANDSHAKE = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-key": "dGhlIHNhbXBsZQ=="}
+HANDSHAKE = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 GOOD = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
 JSON = {"content-type": "application/json"}
 
@@ -131,8 +136,9 @@ async def test_browsers_may_ask_first_and_see_errors(tmp_path: Path) -> None:
             assert response.headers["access-control-allow-origin"] == "*"
         async with stranger.head("/") as response:
             assert response.status == 200
-        async with stranger.get("/v1/responses", headers=HANDSHAKE) as response:
-            assert response.status == 426
+        for path, status in (("/v1/responses", 401), ("/v1/models", 426)):
+            async with stranger.get(path, headers=HANDSHAKE) as response:
+                assert response.status == status
 
 
 async def test_whatever_stands_in_the_key_the_answer_is_the_same(tmp_path: Path) -> None:

@@ -124,10 +124,15 @@ async def test_a_method_that_is_wrong_is_a_405(gateway: Gateway, method: str, pa
 
 async def test_a_websocket_is_told_to_use_http(gateway: Gateway) -> None:
     headers = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13"}
-    for path in ("/v1/realtime", "/v1/responses", "/nothing"):
+    for path, status in (("/v1/realtime", 401), ("/v1/responses", 401), ("/nothing", 426), (CHAT, 426)):
         answer = await get(gateway, path, **headers, sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==")
-        assert answer.status == 426, path
+        assert answer.status == status, path
         assert answer.error["message"]
+
+
+async def test_a_socket_that_is_asked_for_without_an_upgrade_is_a_426(gateway: Gateway) -> None:
+    answer = await get(gateway, "/v1/realtime")
+    assert answer.status == 426
 
 
 PAGES = ["/", "/healthz", "/readyz", "/metrics", "/v1", "/v1/"]

@@ -16,6 +16,7 @@ EVERYTHING = [
     "transcription",
     "moderations",
     "rerank",
+    "realtime",
 ]
 NAMES = ["house", "org/house-7b", "org/house:free", "house@v1.2", "house 7b", "häuschen", "a/b/c", "100%"]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pronghorn.api.openai_errors import JSON_HEADER
 from pronghorn.api.reply import Reply
+from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.kit.money import NANO_PER_USD
 from pronghorn.ledger.credit import Credit
 from pronghorn.routing import Grant

@@ -1,15 +1,18 @@
 """The dispatcher: one look at the path decides which door a request goes to, before any framework sees it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 
-from pronghorn.api import billing, body, front, models, openai_errors
+from pronghorn.api import billing, body, front, gemini, models, responses
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.paths import normalise
 from pronghorn.api.reply import Receive, Reply, Scope, Send
+from pronghorn.api.sockets import SECRETS_PATH, Sockets
+from pronghorn.convert import errors
+from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.errors import (
     CallerGone,
     MethodNotAllowed,
@@ -22,7 +25,7 @@ from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import request_id
 from pronghorn.ledger.credit import Credit
 from pronghorn.observability import Metrics
-from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay
+from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay, Responses
 from pronghorn.relay.endpoints import MULTIPART
 from pronghorn.routing import Loader
 from pronghorn.settings import Settings
@@ -35,6 +38,17 @@ ALLOWED_METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
 log = structlog.get_logger()
 
 
+class Given(NamedTuple):
+    """What the path says of a request: see `Incoming`."""
+
+    model: str | None = None
+    is_stream: bool | None = None
+    is_array: bool = False
+
+
+NOTHING_GIVEN = Given()
+
+
 class Dispatcher:
     """The ASGI application. `manage` gets everything under `/manage`."""
 
@@ -42,6 +56,7 @@ class Dispatcher:
         self,
         *,
         relay: Relay,
+        responses: Responses,
         loader: Loader,
         credit: Credit,
         doorkeeper: Doorkeeper,
@@ -50,8 +65,10 @@ class Dispatcher:
         metrics: Metrics,
         manage: Asgi,
         readiness: Readiness,
+        sockets: Sockets,
     ) -> None:
         self._relay = relay
+        self._responses = responses
         self._loader = loader
         self._credit = credit
         self._doorkeeper = doorkeeper
@@ -60,10 +77,14 @@ class Dispatcher:
         self._metrics = metrics
         self._manage = manage
         self._readiness = readiness
+        self._sockets = sockets
         # Each endpoint by the path that most clients use, so that one look-up is enough for them.
         self._endpoints = {f"{prefix}/{path}": e for path, e in ENDPOINTS.items() for prefix in ("/v1", "")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._sockets.serve(scope, receive, send)
+            return
         endpoint = self._endpoints.get(scope["path"])
         if endpoint is None and scope["path"].startswith("/manage/"):
             await self._manage(scope, receive, send)
@@ -73,22 +94,24 @@ class Dispatcher:
             if scope["method"] == "OPTIONS":
                 await _preflight(scope, reply)
             elif endpoint is not None:
-                await self._to_relay(scope, receive, reply, endpoint, None)
+                await self._to_relay(scope, receive, reply, endpoint)
             else:
                 await self._elsewhere(scope, receive, reply)
         except CallerGone:
             reply.break_off()
         except PronghornError as error:
-            await _answer_error(reply, error)
+            await _answer_error(scope, reply, error)
         except Exception as error:
             log.error("request.failed", request_id=reply.request_id, exc_info=error)
-            await _answer_error(reply, PronghornError("the gateway failed on this request; report its id"))
+            sorry = PronghornError("the gateway failed on this request; report its id")
+            await _answer_error(scope, reply, sorry)
 
     async def _to_relay(
-        self, scope: Scope, receive: Receive, reply: Reply, endpoint: Endpoint, model: str | None
+        self, scope: Scope, receive: Receive, reply: Reply, endpoint: Endpoint, given: Given = NOTHING_GIVEN
     ) -> None:
         if scope["method"] != "POST":
-            raise MethodNotAllowed(f"/v1/{endpoint.path} takes POST, not {scope['method']}")
+            _check_no_socket(scope)
+            raise MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
         now_s = self._clock.now()
         grant, client_ip = self._doorkeeper.admit(self._loader.snapshot, scope, now_s)
         headers: dict[bytes, bytes] = scope.get("pronghorn.headers") or dict(scope["headers"])
@@ -112,29 +135,44 @@ class Dispatcher:
             if here is None:
                 here = await body.read(receive, self._settings.max_body_bytes)
             content = body.unpack(here, headers, self._settings.max_body_bytes)
-        incoming = Incoming(reply.request_id, headers, content, upload, client_ip, now_s, model)
-        await self._relay.serve(incoming, grant, endpoint, reply)
+        incoming = Incoming(reply.request_id, headers, content, upload, client_ip, now_s, *given)
+        if endpoint.name == "responses":
+            await self._responses.serve(incoming, grant, reply)
+        else:
+            await self._relay.serve(incoming, grant, endpoint, reply)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, reply: Reply) -> None:
-        if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
-            raise UpgradeRequired
+        _check_no_socket(scope)
         target = normalise(scope["path"])
         path = target.path
         endpoint = self._endpoints.get(path)
         if endpoint is not None:
-            await self._to_relay(scope, receive, reply, endpoint, target.model)
+            await self._to_relay(scope, receive, reply, endpoint, Given(target.model))
+            return
+        if (route := gemini.match(path, scope["query_string"])) is not None:
+            given = Given(route.model, route.is_stream, route.is_array)
+            await self._to_relay(scope, receive, reply, route.endpoint, given)
             return
         page = _PAGES.get(path)
         if page is not None:
             _only_get(scope)
             await page(self, scope, reply)
             return
-        under_v1 = path if path.startswith(("/v1/", "/api/")) else f"/v1{path}"
+        under_v1 = path if path.startswith(("/v1/", "/v1beta/", "/api/")) else f"/v1{path}"
+        is_gemini = under_v1.startswith("/v1beta/")
+        under_v1 = under_v1.replace("/v1beta/", "/v1/", 1) if is_gemini else under_v1
         if under_v1 == "/v1/models" or under_v1.startswith("/v1/models/"):
             _only_get(scope)
             grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
             name = under_v1.removeprefix("/v1/models").lstrip("/") or None
-            await models.serve(scope, reply, self._loader.snapshot, grant, name)
+            await models.serve(scope, reply, self._loader.snapshot, grant, name, is_gemini=is_gemini)
+        elif under_v1.startswith("/v1/responses/"):
+            grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
+            await responses.serve(scope, reply, self._responses, grant, under_v1)
+        elif under_v1 == SECRETS_PATH:
+            await self._sockets.create_secret(scope, receive, reply)
+        elif under_v1 == "/v1/realtime":
+            raise UpgradeRequired("here a WebSocket is served: open it with an Upgrade")
         elif under_v1 in billing.QUERIES:
             _only_get(scope)
             grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
@@ -149,12 +187,12 @@ class Dispatcher:
         await reply.whole(200, [(b"content-type", b"text/html; charset=utf-8")], html)
 
     async def _healthz(self, scope: Scope, reply: Reply) -> None:
-        await reply.whole(200, [openai_errors.JSON_HEADER], b'{"status":"ok"}')
+        await reply.whole(200, [JSON_HEADER], b'{"status":"ok"}')
 
     async def _readyz(self, scope: Scope, reply: Reply) -> None:
         state = await self._readiness()
         status = 200 if state["ready"] else 503
-        await reply.whole(status, [openai_errors.JSON_HEADER], msgspec.json.encode(state))
+        await reply.whole(status, [JSON_HEADER], msgspec.json.encode(state))
 
     async def _metrics_page(self, scope: Scope, reply: Reply) -> None:
         kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -181,6 +219,11 @@ def _base_url(scope: Scope) -> str:
     host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
     is_loopback = host.partition(":")[0] in ("127.0.0.1", "localhost")
     return f"http://{host}" if is_loopback else f"http://{server[0]}:{server[1]}"
+
+
+def _check_no_socket(scope: Scope) -> None:
+    if any(name == b"sec-websocket-key" for name, _ in scope["headers"]):
+        raise UpgradeRequired
 
 
 def _only_get(scope: Scope) -> None:
@@ -218,8 +261,16 @@ async def _preflight(scope: Scope, reply: Reply) -> None:
     await reply.whole(204, headers, b"")
 
 
-async def _answer_error(reply: Reply, error: PronghornError) -> None:
+async def _answer_error(scope: Scope, reply: Reply, error: PronghornError) -> None:
     if reply.is_started:
         reply.break_off()
     else:
-        await reply.whole(*openai_errors.render(error, reply.request_id))
+        await reply.whole(*errors.render(_dialect(scope["path"]), error, reply.request_id))
+
+
+def _dialect(path: str) -> str:
+    """Whose words a caller of this path understands; the path alone decides it."""
+    path = normalise(path).path
+    if path.startswith(("/v1/messages", "/messages")):
+        return "messages"
+    return "generate" if gemini.owns(path) else "chat"

@@ -4,18 +4,20 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from pronghorn.api.openai_errors import JSON_HEADER
 from pronghorn.api.reply import Reply, Scope
+from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.errors import ModelNotFound
 from pronghorn.kit.clock import iso
 from pronghorn.routing import Grant, Model, Snapshot
 
 
-async def serve(scope: Scope, reply: Reply, snapshot: Snapshot, grant: Grant, name: str | None) -> None:
-    """The list, or the model called `name`."""
+async def serve(
+    scope: Scope, reply: Reply, snapshot: Snapshot, grant: Grant, name: str | None, *, is_gemini: bool = False
+) -> None:
+    """The list, or the model called `name`. `is_gemini`: the path says so, whatever the headers."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     query = parse_qs(scope["query_string"].decode("latin-1"))
-    if b"x-goog-api-key" in headers or "key" in query:
+    if is_gemini or b"x-goog-api-key" in headers or "key" in query:
         one, wrap = _gemini, _gemini_list
     elif b"anthropic-version" in headers:
         one, wrap = _anthropic, _anthropic_list

@@ -7,7 +7,7 @@ import typer
 
 from pronghorn import observability
 from pronghorn import sandbox as simulator
-from pronghorn.cli.worker import stop_event
+from pronghorn.cli.stopping import stop_event
 
 app = typer.Typer(add_completion=False)
 

@@ -10,6 +10,7 @@ import uvicorn
 import uvloop
 
 from pronghorn.api import HttpLimits, protocol_class
+from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.app import Gateway
 from pronghorn.settings import Settings
 
@@ -48,7 +49,9 @@ async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[],
     config = uvicorn.Config(
         gateway.asgi,
         http=protocol_class(HttpLimits()),
-        ws="none",
+        ws=SocketProtocol,
+        ws_max_size=gateway.settings.socket_message_bytes,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

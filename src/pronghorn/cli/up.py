@@ -112,7 +112,7 @@ async def _serve(
 async def _sandbox_url(simulator: Companion) -> str:
     try:
         async with asyncio.timeout(SANDBOX_START_S):
-            return f"http://127.0.0.1:{await asyncio.shield(simulator.port)}/v1"
+            return f"http://127.0.0.1:{await asyncio.shield(simulator.port)}"
     except TimeoutError:
         options.fail("the sandbox did not start; its error is above. `--no-sandbox` starts without it")
 

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from pronghorn.ledger.tokens import Tokenizer
-from pronghorn.ledger.usage import Usage
 from pronghorn.relay.endpoints import Endpoint
 from pronghorn.routing import Model
 from pronghorn.wire import openai
 from pronghorn.wire.openai import Peek
+from pronghorn.wire.usage import Usage
 
 DEFAULT_OUTPUT_TOKENS = 32_768
 IMAGE_INPUT_TOKENS = 7_000
@@ -49,6 +49,8 @@ def bound(endpoint: Endpoint, peek: Peek, body_bytes: int, model: Model) -> Usag
         return Usage(input=body_bytes, output=output_limit(peek, model) * choices(peek), calls=1)
     if endpoint.measure == "tokens":
         return Usage(input=body_bytes, calls=1)
+    if endpoint.measure == "free":
+        return Usage()
     if endpoint.measure == "images":
         pictures = peek.n or 1
         into = PROMPT_TOKENS + (IMAGE_INPUT_TOKENS * MAX_IMAGES_IN if endpoint.name == "images_edits" else 0)
@@ -104,8 +106,57 @@ async def counted_bound(body: bytes, tokenizer: Tokenizer) -> int:
     return int(await counted_input(body, tokenizer) * COUNT_MARGIN) + COUNT_EXTRA
 
 
-_MEDIA_KEYS = frozenset(("image_url", "input_audio", "file", "video_url", "image", "images", "mask"))
-_CONTENT_KEYS = ("messages", "prompt", "input", "tools", "functions", "response_format", "query", "documents")
+_MEDIA_KEYS = frozenset(
+    (
+        "image_url",
+        "input_audio",
+        "file",
+        "file_data",
+        "video_url",
+        "image",
+        "images",
+        "mask",
+        "source",
+        "inlineData",
+        "inline_data",
+        "fileData",
+        "file_uri",
+    )
+)
+_CONTENT_KEYS = (
+    "messages",
+    "prompt",
+    "input",
+    "instructions",
+    "system",
+    "tools",
+    "functions",
+    "response_format",
+    "text",
+    "output_config",
+    "query",
+    "documents",
+    "contents",
+    "content",
+    "requests",
+    "systemInstruction",
+    "system_instruction",
+    "generationConfig",
+    "generateContentRequest",
+)
+
+
+def _media_tokens(item: dict[str, Any]) -> int:
+    """By the table for a picture; a document or film may be as much as its size allows."""
+    size = sum(len(value) for key in _MEDIA_KEYS for value in _texts_in(item.get(key)))
+    is_long = any(mark in str(item)[:400] for mark in ("pdf", "video", "audio", "text/"))
+    return max(IMAGE_INPUT_TOKENS, size // 2 if is_long else 0)
+
+
+def _texts_in(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [text for text in value.values() if isinstance(text, str)] if isinstance(value, dict) else []
 
 
 def _collect(document: Any, texts: list[str]) -> int:
@@ -124,7 +175,7 @@ def _collect(document: Any, texts: list[str]) -> int:
             stack.extend(item)
         elif isinstance(item, dict):
             if not _MEDIA_KEYS.isdisjoint(item):
-                media += IMAGE_INPUT_TOKENS
+                media += _media_tokens(item)
                 item = {key: value for key, value in item.items() if key not in _MEDIA_KEYS}
             texts.extend(key for key in item if key not in ("role", "type", "text", "content"))
             stack.extend(item.values())

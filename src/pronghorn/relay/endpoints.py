@@ -1,21 +1,54 @@
-"""The endpoints of the OpenAI dialect as data: what each takes, what it gives, how it is measured."""
+"""The endpoints as data: what each takes, what it gives, how it is measured.
+
+Those that take a turn of a conversation have a `dialect`, and a vendor of another dialect can answer for them.
+"""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from pronghorn.relay import reading, streams
+from pronghorn.wire import anthropic, gemini, openai
+from pronghorn.wire.openai import Peek
 
 JSON = b"application/json"
 MULTIPART = b"multipart/form-data"
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+Owned = tuple[tuple[str, tuple[bytes, ...]], ...]
+"""A member of a `Peek`, and how it may be spelled in a body, quoted and in lower case."""
+
+
+def _owned(*names: str) -> Owned:
+    return tuple((name, (f'"{name}"'.encode(),)) for name in names)
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name: str
     """As vendors' path tables and the usage log have it."""
     path: str
-    """Below `/v1/`."""
+    """Below `/v1/`; routes that name the model in their path are matched by `api.gemini`."""
+    dialect: str = "chat"
+    """Whose words its errors use."""
+    is_turn: bool = False
+    """Takes a turn of a conversation: the name of such an endpoint is that of its dialect."""
+    peek: Callable[[bytes], Peek] = openai.peek_decoder.decode
+    """Reads what the gateway needs of a body. Raises `ValueError`."""
+    limit: tuple[str, ...] = ()
+    """Where the output limit of a body goes, as member names from the outside in; empty: the vendor says."""
+    owned: Owned = _owned(
+        "model",
+        "max_tokens",
+        "max_completion_tokens",
+        "n",
+        "best_of",
+        "stream",
+        "stream_options",
+        "stream_format",
+    )
+    """Members that decide what is done or what it costs: no other parser may find others than ours did."""
     read: reading.Reader
     """Reads a whole answer: usage, finish, whether there was anything in it."""
     measure: Literal["chat", "tokens", "images", "speech", "audio", "free"]
@@ -26,14 +59,58 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     default_model: str | None = None
     can_report_usage: bool = False
     """Takes `stream_options.include_usage`."""
+    counted: Callable[[int], dict[str, object]] | None = None
+    """Only counts tokens, for nothing: the answer that says so many, for when no vendor counts."""
     is_repeatable: bool = True
     """May be asked of another channel after one failed on it; false where a repetition could cost twice."""
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The owned members as a body spells them."""
+        return frozenset(spelling[1:-1].decode() for _, spellings in self.owned for spelling in spellings)
+
+
+def _peek_messages(body: bytes) -> Peek:
+    found = anthropic.peek_decoder.decode(body)
+    return Peek(model=found.model, stream=found.stream, max_tokens=found.max_tokens)
+
+
+def _peek_responses(body: bytes) -> Peek:
+    found = openai.responses_peek_decoder.decode(body)
+    return Peek(model=found.model, stream=found.stream, max_tokens=found.max_output_tokens)
+
+
+def _peek_generate(body: bytes) -> Peek:
+    """The model and whether it streams are in the path."""
+    found = gemini.peek_decoder.decode(body)
+    config = found.generationConfig or found.generation_config or gemini.GenerationConfig()
+    return Peek(
+        max_tokens=config.maxOutputTokens if config.maxOutputTokens is not None else config.max_output_tokens,
+        n=config.candidateCount or config.candidate_count,
+    )
+
+
+GENERATE = Endpoint(
+    name="generate",
+    path="",
+    dialect="generate",
+    is_turn=True,
+    peek=_peek_generate,
+    limit=("generationConfig", "maxOutputTokens"),
+    owned=(
+        ("max_tokens", (b'"maxoutputtokens"', b'"max_output_tokens"')),
+        ("n", (b'"candidatecount"', b'"candidate_count"')),
+    ),
+    read=reading.generated,
+    stream=streams.GenerateReader,
+    measure="chat",
+)
 
 _TABLE = (
     Endpoint(
         name="chat",
         path="chat/completions",
+        is_turn=True,
         read=reading.completion,
         stream=streams.CompletionReader,
         measure="chat",
@@ -46,6 +123,82 @@ _TABLE = (
         stream=streams.CompletionReader,
         measure="chat",
         can_report_usage=True,
+    ),
+    Endpoint(
+        name="messages",
+        path="messages",
+        dialect="messages",
+        is_turn=True,
+        peek=_peek_messages,
+        limit=("max_tokens",),
+        owned=_owned("model", "max_tokens", "stream"),
+        read=reading.messages,
+        stream=streams.MessagesReader,
+        measure="chat",
+    ),
+    Endpoint(
+        name="responses",
+        path="responses",
+        dialect="responses",
+        is_turn=True,
+        peek=_peek_responses,
+        limit=("max_output_tokens",),
+        owned=(*_owned("model", "stream"), ("max_tokens", (b'"max_output_tokens"',))),
+        read=reading.response,
+        stream=streams.ResponsesReader,
+        measure="chat",
+    ),
+    GENERATE,
+    Endpoint(
+        name="responses_input_tokens",
+        path="responses/input_tokens",
+        dialect="responses",
+        peek=_peek_responses,
+        read=reading.counted,
+        measure="free",
+        counted=lambda tokens: {"object": "response.input_tokens", "input_tokens": tokens},
+    ),
+    Endpoint(
+        name="responses_compact",
+        path="responses/compact",
+        dialect="responses",
+        peek=_peek_responses,
+        read=reading.response,
+        measure="chat",
+    ),
+    Endpoint(
+        name="count_tokens",
+        path="messages/count_tokens",
+        dialect="messages",
+        peek=_peek_messages,
+        read=reading.counted,
+        measure="free",
+        counted=lambda tokens: {"input_tokens": tokens},
+    ),
+    Endpoint(
+        name="count_generate",
+        path="",
+        dialect="generate",
+        peek=_peek_generate,
+        read=reading.counted,
+        measure="free",
+        counted=lambda tokens: {"totalTokens": tokens},
+    ),
+    Endpoint(
+        name="embed_content",
+        path="",
+        dialect="generate",
+        peek=_peek_generate,
+        read=reading.embedded,
+        measure="tokens",
+    ),
+    Endpoint(
+        name="batch_embed_contents",
+        path="",
+        dialect="generate",
+        peek=_peek_generate,
+        read=reading.embedded,
+        measure="tokens",
     ),
     Endpoint(name="embeddings", path="embeddings", read=reading.listing, measure="tokens"),
     Endpoint(
@@ -111,4 +264,5 @@ _TABLE = (
     Endpoint(name="rerank", path="rerank", read=reading.listing, measure="tokens"),
 )
 
-ENDPOINTS = {endpoint.path: endpoint for endpoint in _TABLE}
+ENDPOINTS = {endpoint.path: endpoint for endpoint in _TABLE if endpoint.path}
+BY_NAME = {endpoint.name: endpoint for endpoint in _TABLE}

@@ -4,16 +4,20 @@ import time
 
 import structlog
 
-from pronghorn.errors import Unavailable
+from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.embeddings import EmbeddingConversion
+from pronghorn.errors import PronghornError, Unavailable
+from pronghorn.kit.money import MAX_NANO
 from pronghorn.ledger.journal import Attempt, Journal, Record
 from pronghorn.ledger.prices import FREE, Charge, Price
-from pronghorn.ledger.usage import Usage
 from pronghorn.observability import Metrics
 from pronghorn.relay.endpoints import Endpoint
 from pronghorn.relay.incoming import Incoming
 from pronghorn.routing import Channel, Grant, Model
+from pronghorn.wire.usage import Usage
 
 NOTHING = Usage()
+STRICT = b"x-pronghorn-strict"
 MAX_ERROR_CHARACTERS = 300
 
 log = structlog.get_logger()
@@ -29,6 +33,8 @@ class Exchange:
         "attempts",
         "channel",
         "charge",
+        "conversion",
+        "dropped",
         "endpoint",
         "first_byte_ms",
         "grant",
@@ -39,8 +45,11 @@ class Exchange:
         "is_stream",
         "model",
         "model_name",
+        "place",
         "price",
         "started_s",
+        "target",
+        "upstream_failure",
         "upstream_model",
         "upstream_request_id",
     )
@@ -51,6 +60,9 @@ class Exchange:
         self.incoming = incoming
         self.grant = grant
         self.endpoint = endpoint
+        self.target = endpoint
+        """What is asked of the vendor; another than `endpoint` where it speaks another dialect."""
+        self.conversion: Conversion | EmbeddingConversion | None = None
         self._journal = journal
         self._metrics = metrics
         self.started_s = time.monotonic()
@@ -59,10 +71,16 @@ class Exchange:
         self.upstream_model = ""
         self.upstream_request_id = ""
         self.channel: Channel | None = None
+        self.place = 0
+        """Of the credential in the channel's pool."""
+        self.upstream_failure: PronghornError | None = None
+        """What broke the answer off after a part of it had been delivered."""
         self.price: Price = FREE
         self.hold = 0
         self.charge = 0
         self.adjusted_limit = 0
+        self.dropped: list[str] = []
+        """What the vendor was not told, as JSON paths of the caller's request."""
         self.is_stream = False
         self.is_settled = self.has_entered = False
         self.first_byte_ms = -1
@@ -70,6 +88,10 @@ class Exchange:
 
     def elapsed_ms(self) -> int:
         return int((time.monotonic() - self.started_s) * 1000)
+
+    def is_strict(self) -> bool:
+        """Nothing of the request may be left out."""
+        return self.grant.is_strict or self.incoming.headers.get(STRICT, b"") not in (b"", b"0", b"false")
 
     def take_hold(self, amount: int) -> None:
         """Set `amount` aside. The caller has checked, without a pause in between, that it is free."""
@@ -153,7 +175,7 @@ class Exchange:
             usage,
             self.hold,
             charge,
-            cost.nano - charge,
+            min(cost.nano - charge, MAX_NANO),
             cost.lines,
             grant.factor_ppm,
             self.first_byte_ms if self.is_stream else duration_ms,
@@ -166,6 +188,8 @@ class Exchange:
 
 def _text(text: str, limit: int) -> str:
     """As the database takes it: PostgreSQL refuses NUL, and one text would keep all records from being posted."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text to a database
     return text[:limit].replace("\0", "")
 
 

@@ -8,11 +8,11 @@ from pronghorn.errors import BadRequest, NoCredit
 from pronghorn.kit.money import format_usd
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.tokens import Tokenizer
-from pronghorn.ledger.usage import Usage
 from pronghorn.relay import bounds
 from pronghorn.relay.exchange import Exchange
 from pronghorn.settings import Settings
 from pronghorn.wire.openai import Peek
+from pronghorn.wire.usage import Usage
 
 MIN_OUTPUT_TOKENS = 16
 """Less output than this is of no use to anybody: refused instead."""

@@ -21,7 +21,11 @@ class Incoming(msgspec.Struct, gc=False):
     received_s: float
     """Unix time."""
     model: str | None = None
-    """From the path, where a route has it there (Azure)."""
+    """From the path, where a route has it there (Azure, Gemini)."""
+    is_stream: bool | None = None
+    """Likewise."""
+    is_array: bool = False
+    """A stream goes out as one JSON array instead of events (Gemini without `alt=sse`)."""
 
 
 class Sink(Protocol):

@@ -1,4 +1,4 @@
-"""Reading whole answers of the OpenAI dialect: usage in our shape, how it ended, whether it delivered anything.
+"""Reading whole answers of vendors: usage in our shape, how it ended, whether it delivered anything.
 
 A reader raises `UpstreamError` for a body that is not what its route promises: a 200 is not yet a success.
 """
@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from pronghorn.convert.usage import from_anthropic, from_gemini, from_openai
 from pronghorn.errors import UpstreamError
-from pronghorn.ledger.usage import TOKEN_CAP, Usage
-from pronghorn.wire import openai
+from pronghorn.wire import anthropic, gemini, openai
+from pronghorn.wire.usage import Usage
 
 
 class Reading(msgspec.Struct, gc=False):
@@ -51,27 +52,147 @@ def completion(body: bytes, _content_type: bytes) -> Reading:
 def decode_completion(body: bytes) -> openai.Answer | None:
     """A completion or a chunk of one; None for what is neither. Absurd usage is no usage, and no reason to fail."""
     try:
-        return openai.answer_decoder.decode(body)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        odd: openai.AnswerOddUsage | None = openai.odd_answer_decoder.decode(body)
-    except (ValueError, RecursionError):
-        odd = _with_odd_text(body)
-    return None if odd is None else openai.Answer(choices=odd.choices, error=odd.error)
-
-
-def _with_odd_text(body: bytes) -> openai.AnswerOddUsage | None:
-    """What passes through untouched must not fail here: broken UTF-8 and halves of surrogate pairs are text too."""
-    try:
-        document = json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant)
-        return msgspec.convert(document, openai.AnswerOddUsage)
+        found: openai.Answer = decode(openai.answer_decoder, body)
     except (ValueError, RecursionError):
         return None
+    return found
+
+
+def _odd_document(body: bytes) -> Any:
+    """What passes through untouched must not fail here: broken UTF-8 and halves of surrogate pairs are text too."""
+    return json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def messages(body: bytes, _content_type: bytes) -> Reading:
+    """An answer of the Anthropic dialect."""
+    answer = _decode(anthropic.answer_decoder, body)
+    if answer.content is None:
+        raise UpstreamError("the vendor's answer has no `content`")
+    produced = "".join([block_text(block) for block in answer.content])
+    found = from_anthropic(answer.usage) if answer.usage is not None else None
+    is_empty = not produced and not any(block.type not in TEXT_BLOCKS for block in answer.content)
+    return Reading(found, FINISHES.get(answer.stop_reason or "", "stop"), is_empty, produced)
+
+
+TEXT_BLOCKS = frozenset(("text", "thinking"))
+FINISHES = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+    "pause_turn": "pause",
+}
+"""Anthropic's stop reasons; whatever is not here is an ordinary end."""
+
+
+def block_text(block: anthropic.Block) -> str:
+    """The text of a block or of its delta, thinking and tool calls included."""
+    if block.type == "tool_use":
+        # A whole call has its input; in a stream it begins empty and comes in `partial_json`.
+        return (block.name or "") + (msgspec.json.encode(block.input).decode() if block.input else "")
+    return block.text or block.thinking or block.partial_json or ""
+
+
+def response(body: bytes, _content_type: bytes) -> Reading:
+    """An answer of OpenAI's Responses."""
+    answer = _decode(openai.response_decoder, body)
+    if answer.status == "failed":
+        raise UpstreamError("the vendor reports that it failed under a status of success")
+    if answer.output is None:
+        raise UpstreamError("the vendor's answer has no `output`")
+    return response_reading(answer)
+
+
+def response_reading(answer: openai.ResponseObject) -> Reading:
+    items = answer.output or []
+    produced = "".join([_item_text(item) for item in items])
+    reason = answer.incomplete_details.reason if answer.incomplete_details is not None else None
+    finish = "length" if reason == "max_output_tokens" else reason or "stop"
+    if any(item.type in ("function_call", "custom_tool_call") for item in items):
+        finish = "tool_calls"
+    is_empty = not produced and not any(item.type not in ("message", "reasoning") for item in items)
+    # What runs in the background has no answer yet and is not an empty one.
+    is_empty = is_empty and answer.status not in ("queued", "in_progress")
+    found = from_openai(answer.usage) if answer.usage is not None else None
+    return Reading(found, finish, is_empty, produced)
+
+
+def _item_text(item: openai.ResponseItem) -> str:
+    parts = [part.text or part.refusal or "" for part in (*(item.content or ()), *(item.summary or ()))]
+    return "".join([*parts, item.name or "", item.arguments or "", item.input or ""])
+
+
+def generated(body: bytes, _content_type: bytes) -> Reading:
+    """An answer of the Gemini dialect."""
+    answer = _decode(gemini.answer_decoder, body)
+    return generated_reading(answer)
+
+
+def generated_reading(answer: gemini.Answer) -> Reading:
+    """`candidates` may be missing where the prompt was blocked: that is an answer too."""
+    is_blocked = answer.promptFeedback is not None and answer.promptFeedback.blockReason is not None
+    if answer.candidates is None and not is_blocked and answer.usageMetadata is None:
+        raise UpstreamError("the vendor's answer has no `candidates`")
+    produced, is_empty, finish = [], True, "content_filter" if is_blocked else ""
+    for candidate in answer.candidates or ():
+        for part in (candidate.content.parts if candidate.content is not None else None) or ():
+            produced.append(_part_text(part))
+            is_empty = is_empty and not part.text and _has_no_more(part)
+        if candidate.finishReason:
+            finish = GEMINI_FINISHES.get(candidate.finishReason, "stop")
+    found = from_gemini(answer.usageMetadata) if answer.usageMetadata is not None else None
+    return Reading(found, finish, is_empty, "".join(produced))
+
+
+def counted(body: bytes, _content_type: bytes) -> Reading:
+    """An answer that only counts tokens; counting costs nothing."""
+    _decode(_object_decoder, body)
+    return Reading(Usage(), "stop")
+
+
+def embedded(body: bytes, _content_type: bytes) -> Reading:
+    """Embeddings in the Gemini dialect."""
+    answer = _decode(gemini.embedding_decoder, body)
+    if answer.embedding is None and answer.embeddings is None:
+        raise UpstreamError("the vendor's answer has neither `embedding` nor `embeddings`")
+    found = from_gemini(answer.usageMetadata) if answer.usageMetadata is not None else None
+    return Reading(found, "stop", answer.embedding is None and not answer.embeddings)
+
+
+class _Object(msgspec.Struct):
+    error: Any = None
+
+
+_object_decoder = msgspec.json.Decoder(_Object)
+
+GEMINI_FINISHES = {"MAX_TOKENS": "length"} | dict.fromkeys(
+    (
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+        "MODEL_ARMOR",
+    ),
+    "content_filter",
+)
+
+
+def _part_text(part: gemini.Part) -> str:
+    if part.functionCall is not None:
+        return msgspec.json.encode(part.functionCall).decode()
+    return part.text or ""
+
+
+def _has_no_more(part: gemini.Part) -> bool:
+    return not (part.functionCall or part.inlineData or part.executableCode or part.codeExecutionResult)
 
 
 def listing(body: bytes, _content_type: bytes) -> Reading:
@@ -116,12 +237,31 @@ def transcript(body: bytes, content_type: bytes) -> Reading:
     return Reading(found, "stop", not answer.text.strip(), answer.text)
 
 
+def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """An answer or an event. Usage that cannot be understood is none. Raises `ValueError` or `RecursionError`."""
+    try:
+        return decoder.decode(body)
+    except (ValueError, RecursionError):
+        document = _odd_document(body)
+    try:
+        return msgspec.convert(document, decoder.type)
+    except ValueError:
+        pass
+    if isinstance(document, dict):
+        for holder in (document, document.get("message"), document.get("response")):
+            if isinstance(holder, dict):
+                holder.pop("usage", None)
+                holder.pop("usageMetadata", None)
+    return msgspec.convert(document, decoder.type)
+
+
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
-        answer = decoder.decode(body)
+        answer = decode(decoder, body)
     except (ValueError, RecursionError) as error:
         raise UpstreamError("the vendor's answer is not the JSON that this route gives") from error
-    if openai.is_present(answer.error):
+    found = answer.error
+    if openai.is_present(found) if isinstance(found, msgspec.Raw) else found is not None:
         raise UpstreamError("the vendor answered with an error under a status of success")
     return answer
 
@@ -181,41 +321,10 @@ def usage(raw: msgspec.Raw) -> Usage | None:
 
 
 def normal_usage(found: openai.UsageObject) -> Usage | None:
-    """None if any of its numbers cannot be believed."""
+    """Sound is counted in seconds where it is not counted in tokens."""
     if found.seconds is not None and found.prompt_tokens is None and found.input_tokens is None:
         return _duration(found.seconds)
-    tokens_in = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
-    tokens_out = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
-    if tokens_in is None and tokens_out is None:
-        tokens_in = found.total_tokens
-    if tokens_in is None and tokens_out is None:
-        return None
-    result = Usage(input=tokens_in or 0, output=tokens_out or 0)
-    into = found.prompt_tokens_details or found.input_tokens_details or found.input_token_details
-    if into is not None:
-        result.cache_read = into.cached_tokens or 0
-        result.cache_write_5m = into.cache_write_tokens or into.cached_creation_tokens or 0
-        result.audio_input = into.audio_tokens or 0
-        result.image_input = into.image_tokens or 0
-    if found.prompt_cache_hit_tokens and not result.cache_read:
-        result.cache_read = found.prompt_cache_hit_tokens
-    out_of = found.completion_tokens_details or found.output_tokens_details
-    if out_of is not None:
-        result.reasoning = out_of.reasoning_tokens or 0
-        result.audio_output = out_of.audio_tokens or 0
-        result.image_output = out_of.image_tokens or 0
-    return result if _is_believable(result) else None
-
-
-def _is_believable(found: Usage) -> bool:
-    parts_in = (found.cache_read, found.cache_write_5m, found.audio_input, found.image_input)
-    parts_out = (found.reasoning, found.audio_output, found.image_output)
-    return (
-        0 <= found.input < TOKEN_CAP
-        and 0 <= found.output < TOKEN_CAP
-        and (not any(parts_in) or 0 <= min(parts_in) <= max(parts_in) <= TOKEN_CAP)
-        and (not any(parts_out) or 0 <= min(parts_out) <= max(parts_out) <= TOKEN_CAP)
-    )
+    return from_openai(found)
 
 
 def _duration(value: float | str) -> Usage | None:

@@ -4,6 +4,7 @@ A vendor's words about the request itself are passed on. Its words about our acc
 """
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -21,9 +22,26 @@ ABOUT_THE_REQUEST = frozenset((400, 404, 409, 413, 415, 422))
 MAX_RETRY_AFTER_S = 3600.0
 
 
+ABOUT_US = (
+    "Your credit balance is too low",
+    "API key not valid",
+    "API key expired",
+    "User location is not supported",
+)
+"""How messages begin that come with a 400 though they are about our account: Anthropic's, then Gemini's."""
+
+
+class _Detail(msgspec.Struct):
+    reason: str = ""
+    retryDelay: str = ""
+
+
 class _Error(msgspec.Struct):
     code: str | int | None = None
     type: str | None = None
+    message: str | None = None
+    details: list[_Detail] | None = None
+    """Gemini's."""
 
 
 class _Body(msgspec.Struct):
@@ -31,34 +49,55 @@ class _Body(msgspec.Struct):
 
 
 def read(answer: Answer, body: bytes, channel: Channel) -> UpstreamError:
-    error = _classify(answer, body, channel)
+    error = _classify(answer, _with_error(body, channel.vendor.words), channel)
     error.upstream_status = answer.status
     return error
 
 
 def _classify(answer: Answer, body: bytes, channel: Channel) -> UpstreamError:
     status = answer.status
-    word = _word(body)
-    if status in ABOUT_THE_REQUEST and word is not None:
-        return UpstreamRejected(status, _scrubbed(body, channel), answer.header(b"content-type"))
-    if status in (401, 402, 403) or word == "insufficient_quota":
+    error = _read(body)
+    word = None if error is None else str(error.code or error.type or "")
+    if status in (401, 402, 403) or word == "insufficient_quota" or _is_about_us(error):
         return UpstreamRefusedUs(
             f"the vendor refused the gateway's own credential (status {status}); the operator has to look at it"
         )
+    if status in ABOUT_THE_REQUEST and word is not None:
+        return UpstreamRejected(status, _scrubbed(body, channel), answer.header(b"content-type"))
     if status == 429:
-        return UpstreamLimited(retry_after_s=_retry_after_s(answer))
+        return UpstreamLimited(retry_after_s=_retry_after_s(answer, error))
     if status in (408, 504):
         return UpstreamTimeout(f"the vendor gave up waiting (status {status}); nothing was charged")
     return UpstreamError(f"the vendor answered with status {status}; nothing was charged, try again")
 
 
-def _word(body: bytes) -> str | None:
-    """The code word of an error in JSON, perhaps empty; None if the body is no such error."""
+def _with_error(body: bytes, member: str) -> bytes:
+    """The body with the vendor's words in `error.message`, where all dialects have them."""
+    if not member or _read(body) is not None:
+        return body
     try:
-        found = msgspec.json.decode(body, type=_Body).error
+        said = msgspec.json.decode(body, type=dict[str, Any]).get(member)
+    except (ValueError, RecursionError):
+        return body
+    text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
+    error = {"type": "invalid_request_error", "message": text, "param": None, "code": None}
+    return msgspec.json.encode({"type": "error", "error": error}) if said else body
+
+
+def _read(body: bytes) -> _Error | None:
+    """None if the body is no error in JSON."""
+    try:
+        return msgspec.json.decode(body, type=_Body).error
     except (ValueError, RecursionError):
         return None
-    return None if found is None else str(found.code or found.type or "")
+
+
+def _is_about_us(error: _Error | None) -> bool:
+    """Of the message only the beginning counts: what follows may be the caller's own words."""
+    if error is None:
+        return False
+    is_bad_key = any(detail.reason == "API_KEY_INVALID" for detail in error.details or ())
+    return is_bad_key or (error.message or "").startswith(ABOUT_US)
 
 
 def _scrubbed(body: bytes, channel: Channel) -> bytes:
@@ -68,6 +107,10 @@ def _scrubbed(body: bytes, channel: Channel) -> bytes:
     return re.sub(re.escape(channel.origin.host.encode()), b"***", body, flags=re.IGNORECASE)
 
 
-def _retry_after_s(answer: Answer) -> float | None:
-    text = answer.header(b"retry-after")
-    return min(float(text), MAX_RETRY_AFTER_S) if text.isdigit() else None
+def _retry_after_s(answer: Answer, error: _Error | None) -> float | None:
+    """From the header, or as Gemini says it: `34s` or `34.07s` in the details."""
+    text = answer.header(b"retry-after").decode("latin-1")
+    if not text and error is not None:
+        text = next((detail.retryDelay for detail in error.details or () if detail.retryDelay), "")
+    text = text.removesuffix("s").partition(".")[0]
+    return min(float(text), MAX_RETRY_AFTER_S) if text.isdecimal() and text.isascii() else None

@@ -1,39 +1,57 @@
 """The relay: takes a request whose key is known, and sees to it that it ends exactly once."""
 
 import asyncio
-from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 
+from pronghorn import convert
+from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.dialect import Target
+from pronghorn.convert.embeddings import EmbeddingConversion
 from pronghorn.errors import (
     AccessDenied,
     BadRequest,
+    CallerGone,
     ModelNotFound,
     NoChannel,
     PronghornError,
+    RefusedStrict,
     UnsupportedMediaType,
     UpstreamError,
     UpstreamLimited,
     UpstreamRefusedUs,
+    UpstreamRejected,
     UpstreamUnreachable,
 )
 from pronghorn.kit.clock import Clock
+from pronghorn.kit.later import Later
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.journal import Attempt, Journal
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.observability import Metrics
-from pronghorn.relay import delivery, outgoing, refusal
-from pronghorn.relay.endpoints import JSON, Endpoint
+from pronghorn.relay import affinity, delivery, outgoing, refusal
+from pronghorn.relay.endpoints import BY_NAME, JSON, Endpoint
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.form import Form
 from pronghorn.relay.holding import Holder, check_priced
 from pronghorn.relay.incoming import Incoming, Sink
-from pronghorn.routing import Channel, Grant, Loader, Model, Snapshot, plan
+from pronghorn.relay.keeping import Keeper
+from pronghorn.relay.signatures import Signatures
+from pronghorn.routing import Candidate, Channel, Grant, Loader, Model, Plan, Snapshot, plan
+from pronghorn.routing.budget import RetryBudget
+from pronghorn.routing.plan import judge
 from pronghorn.settings import Settings
 from pronghorn.upstream import Answer, Client, Deadlines, Handle
-from pronghorn.wire import openai
 from pronghorn.wire.openai import Peek
+
+if TYPE_CHECKING:
+    from pronghorn.relay import access, fetching
+else:
+    access = Later("pronghorn.relay.access")
+    fetching = Later("pronghorn.relay.fetching")
 
 MAX_ATTEMPTS = 5
 
@@ -54,6 +72,7 @@ class Relay:
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
+        keeper: Keeper,
     ) -> None:
         self._client = client
         self._journal = journal
@@ -61,11 +80,23 @@ class Relay:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._budget = RetryBudget()
+        self._signatures = Signatures(keeper)
         self._holder = Holder(credit, tokenizer, settings)
-        self._delivery = delivery.Delivery(tokenizer, settings)
+        self._delivery = delivery.Delivery(tokenizer, settings, self._signatures)
         common = (settings.connect_timeout_s, settings.idle_timeout_s, settings.total_timeout_s)
         self._whole = Deadlines(common[0], settings.first_byte_timeout_s, *common[1:])
         self._streamed = Deadlines(common[0], settings.first_event_timeout_s, *common[1:])
+
+    # The libraries of these two cost 15 MB that most servers never need.
+
+    @cached_property
+    def _access(self) -> "access.Access":
+        return access.Access()
+
+    @cached_property
+    def _fetcher(self) -> "fetching.Fetcher":
+        return fetching.Fetcher(self._settings)
 
     async def serve(self, incoming: Incoming, grant: Grant, endpoint: Endpoint, sink: Sink) -> None:
         exchange = Exchange(incoming, grant, endpoint, self._journal, self._metrics)
@@ -81,7 +112,10 @@ class Relay:
                 most = self._holder.hold_at_once(exchange, peek, len(incoming.body))
                 if most is not None:
                     await self._holder.hold(exchange, peek, most)
-                await self._attempts(exchange, candidates, peek, None, sink)
+                if candidates is None:
+                    await self._delivery.count(exchange, sink)
+                else:
+                    await self._attempts(exchange, candidates, peek, None, sink)
         except PronghornError as error:
             exchange.settle(error.status, error.end_reason, error=error.message)
             raise
@@ -103,6 +137,7 @@ class Relay:
             await form.read_ahead()
             peek = _peek_form(form)
             candidates = self._admit(exchange, peek)
+            assert candidates is not None
             most = self._holder.hold_at_once(exchange, peek, length or self._settings.max_upload_bytes)
             if most is not None:
                 await self._holder.hold(exchange, peek, most)
@@ -110,68 +145,125 @@ class Relay:
         finally:
             form.close()
 
-    def _admit(self, exchange: Exchange, peek: Peek) -> Iterator[Channel]:
-        """Who could answer. Raises what speaks against asking anybody."""
+    def _admit(self, exchange: Exchange, peek: Peek) -> Plan | None:
+        """Who could answer; None: we count ourselves. Raises what speaks against asking anybody."""
         grant, endpoint, snapshot = exchange.grant, exchange.endpoint, self._loader.snapshot
         if outgoing.SIMULATE in exchange.incoming.headers and not grant.is_test:
             raise BadRequest(
                 "x-pronghorn-simulate is for test keys (sk-test...)", param="x-pronghorn-simulate"
             )
-        model = exchange.model = _find_model(snapshot, exchange, peek)
-        candidates = plan(snapshot, grant, model, endpoint.name)
+        model = exchange.model = find_model(snapshot, exchange, peek)
+        self._budget.deposit()
+        now_s = self._clock.monotonic()
+        wanted = affinity.of(exchange) if snapshot.has_choice(model.name, grant.group) else None
+        candidates: Plan | None
+        try:
+            candidates = plan(snapshot, grant, model, endpoint.name, affinity=wanted, now_s=now_s)
+        except ModelNotFound:
+            if endpoint.counted is None:
+                raise
+            candidates = None
         check_priced(exchange, allow_unpriced=self._settings.allow_unpriced)
         if endpoint.stream is not None:
             is_sound = endpoint.measure == "speech"
             exchange.is_stream = peek.stream_format == "sse" if is_sound else bool(peek.stream)
+            if exchange.incoming.is_stream is not None:
+                exchange.is_stream = exchange.incoming.is_stream
         return candidates
 
     async def _attempts(
-        self,
-        exchange: Exchange,
-        candidates: Iterator[Channel],
-        peek: Peek,
-        form: Form | None,
-        sink: Sink,
+        self, exchange: Exchange, candidates: Plan, peek: Peek, form: Form | None, sink: Sink
     ) -> None:
-        """Ask one channel after the other until one delivers, or fails in a way that another cannot mend."""
+        """Ask one candidate after the other until one delivers, or fails in a way that another cannot mend."""
         handle = Handle()
         sink.on_disconnect(handle.caller_gone)
         failure: PronghornError | None = None
-        for channel in candidates:
-            exchange.channel = channel
-            exchange.upstream_model = channel.models.get(exchange.model_name, exchange.model_name)
-            begun_ms = exchange.elapsed_ms() if exchange.attempts else 0
-            attempt = Attempt(channel.id, 0, "", 0)
-            exchange.attempts.append(attempt)
-            try:
-                answer = await self._ask(exchange, channel, peek, form, handle)
-                attempt.status = answer.status
-                attempt.duration_ms = exchange.elapsed_ms() - begun_ms
-                await self._delivery.deliver(exchange, answer, peek, sink)
+        for candidate in candidates:
+            if failure is not None and not self._budget.withdraw():
+                break
+            failure = await self._attempt(exchange, candidate, peek, form, sink, handle)
+            if failure is None:
                 return
-            except UpstreamError as error:
-                if exchange.is_settled:
-                    return  # a part was delivered, and the caller was told how it ended
-                failure = error
-                attempt.status = error.upstream_status or attempt.status
+            if not isinstance(failure, UpstreamRefusedUs | UpstreamLimited):
+                candidates.leave_channel()  # another credential of it would meet the same fault
+            if not self._may_ask_another(exchange, failure, form):
+                break
+        raise failure or NoChannel()
+
+    async def _attempt(
+        self,
+        exchange: Exchange,
+        candidate: Candidate,
+        peek: Peek,
+        form: Form | None,
+        sink: Sink,
+        handle: Handle,
+    ) -> PronghornError | None:
+        """None: the caller has an answer, or at least a part of one and the truth about the rest."""
+        channel = exchange.channel = candidate.channel
+        exchange.place = candidate.place
+        exchange.upstream_model = channel.models.get(exchange.model_name, exchange.model_name)
+        exchange.target = BY_NAME[channel.target(exchange.endpoint.name) or exchange.endpoint.name]
+        begun_ms = exchange.elapsed_ms() if exchange.attempts else 0
+        attempt = Attempt(channel.id, 0, "", 0)
+        exchange.attempts.append(attempt)
+        outcome: PronghornError | None = CallerGone()
+        candidate.begin(self._clock.monotonic())
+        try:
+            answer = await self._ask(exchange, channel, peek, form, handle)
+            attempt.status = answer.status
+            attempt.duration_ms = exchange.elapsed_ms() - begun_ms
+            await self._delivery.deliver(exchange, answer, peek, sink)
+            outcome = exchange.upstream_failure
+        except (UpstreamError, RefusedStrict) as error:
+            outcome = error
+            if not exchange.is_settled:
+                attempt.status = getattr(error, "upstream_status", 0) or attempt.status
                 attempt.error = error.code_word
                 attempt.duration_ms = exchange.elapsed_ms() - begun_ms
                 log.info(
-                    "attempt.failed",
-                    request_id=exchange.incoming.id,
-                    channel=channel.id,
-                    error=error.message,
+                    "attempt.failed", request_id=exchange.incoming.id, channel=channel.id, error=error.message
                 )
-            if len(exchange.attempts) >= MAX_ATTEMPTS or not _may_ask_another(exchange, failure, form):
-                break
-        raise failure or NoChannel()
+                return error
+        finally:
+            if exchange.grant.is_test:
+                candidate.leave()  # failures of test mode are made on demand, and mean nothing
+            else:
+                judge(candidate, outcome, self._clock.monotonic())
+        return None
+
+    def _may_ask_another(self, exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:
+        if (
+            len(exchange.attempts) >= MAX_ATTEMPTS
+            or exchange.elapsed_ms() > self._settings.total_timeout_s * 1000
+        ):
+            return False
+        if isinstance(failure, RefusedStrict):
+            return True  # another channel may speak the caller's dialect
+        if not failure.retryable or (form is not None and form.is_sent):
+            return False
+        # These never began the work; anything else may have, and would then be paid for twice.
+        is_untouched = isinstance(failure, UpstreamUnreachable | UpstreamRefusedUs | UpstreamLimited)
+        return is_untouched or exchange.endpoint.is_repeatable
 
     async def _ask(
         self, exchange: Exchange, channel: Channel, peek: Peek, form: Form | None, handle: Handle
     ) -> Answer:
         """The answer of a channel that accepted the request. Raises an `UpstreamError` otherwise."""
         handle.raise_if_cancelled()
-        call = outgoing.build(exchange, channel, peek, form)
+        exchange.conversion, exchange.dropped = None, []
+        if exchange.target is not exchange.endpoint:
+            exchange.conversion = await self._convert(exchange, channel)
+        token = None
+        if channel.vendor.token is not None:
+            token = await self._access.token(channel.vendor.token, channel.credential(exchange.place))
+        call = outgoing.build(exchange, channel, peek, form, token)
+        if exchange.dropped and exchange.is_strict():
+            raise RefusedStrict(
+                f"{', '.join(exchange.dropped[:20])} cannot be carried to this model's vendor; "
+                "leave it out, or do not ask for x-pronghorn-strict",
+                param=exchange.dropped[0].removeprefix("$."),
+            )
         takes_whole = not exchange.is_stream and exchange.endpoint.measure != "speech"
         answer = await self._client.send(
             call,
@@ -186,10 +278,46 @@ class Relay:
             body = await answer.whole()
         finally:
             answer.release()
-        raise refusal.read(answer, body, channel)
+        error = refusal.read(answer, body, channel)
+        if isinstance(error, UpstreamRejected):
+            error.dialect = exchange.target.dialect
+        raise error
+
+    async def _convert(self, exchange: Exchange, channel: Channel) -> Conversion | EmbeddingConversion:
+        """The caller's request, read and fitted for this channel's vendor."""
+        if not exchange.endpoint.is_turn:
+            is_batch = exchange.endpoint.name.startswith("batch")
+            document = _document(exchange.incoming.body)
+            return EmbeddingConversion(document, exchange.upstream_model, is_batch=is_batch)
+        dialects = convert.load()
+        source, target = dialects[exchange.endpoint.name], dialects[exchange.target.name]
+        turn = source.read_request(_document(exchange.incoming.body))
+        turn.is_stream = exchange.is_stream
+        model = exchange.model
+        to = Target(
+            model=exchange.upstream_model,
+            traits=channel.vendor.traits,
+            max_output_tokens=model.max_output_tokens if model is not None else None,
+            now_s=int(exchange.incoming.received_s),
+        )
+        await self._signatures.recall(exchange.grant, turn, target.name)
+        conversion = Conversion(source, target, turn, to)
+        if addresses := conversion.addresses():
+            await self._fetcher.fill(addresses)
+        return conversion
 
 
-def _find_model(snapshot: Snapshot, exchange: Exchange, peek: Peek) -> Model:
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body cannot be carried to this model's vendor: {error}") from error
+    if not isinstance(document, dict):
+        raise BadRequest("the body must be a JSON object")
+    return document
+
+
+def find_model(snapshot: Snapshot, exchange: Exchange, peek: Peek) -> Model:
     """Raises `ModelNotFound` with the closest names, or `AccessDenied`."""
     name = exchange.incoming.model or peek.model or exchange.endpoint.default_model
     if not name:
@@ -220,7 +348,7 @@ def _peek_json(exchange: Exchange) -> Peek:
             f"the Content-Type of this route is application/json, not {kind.decode('latin-1')[:80]!r}"
         )
     try:
-        return openai.peek_decoder.decode(body)
+        return exchange.endpoint.peek(body)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$")
         name = where.strip("`.") or None
@@ -251,11 +379,3 @@ def _peek_form(form: Form) -> Peek:
 def _content_length(incoming: Incoming) -> int | None:
     text = incoming.headers.get(b"content-length", b"")
     return int(text) if text.isdigit() else None
-
-
-def _may_ask_another(exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:
-    if not failure.retryable or (form is not None and form.is_sent):
-        return False
-    # These never began the work; anything else may have, and would then be paid for twice.
-    is_untouched = isinstance(failure, UpstreamUnreachable | UpstreamRefusedUs | UpstreamLimited)
-    return is_untouched or exchange.endpoint.is_repeatable

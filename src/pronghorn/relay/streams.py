@@ -6,11 +6,12 @@ A reader keeps no clock and no socket. It raises `UpstreamError` for an event th
 from collections.abc import Callable
 from typing import Protocol
 
+from pronghorn.convert.usage import from_anthropic
 from pronghorn.errors import UpstreamError
 from pronghorn.kit import sse
-from pronghorn.ledger.usage import Usage
 from pronghorn.relay import reading
-from pronghorn.wire import openai
+from pronghorn.wire import anthropic, gemini, openai
+from pronghorn.wire.usage import Usage
 
 DONE = b"[DONE]"
 
@@ -127,6 +128,141 @@ class EventReader:
             self.usage.images = self._images
             if self.usage.output and not self.usage.image_output:
                 self.usage.image_output = self.usage.output
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+
+class MessagesReader:
+    """The Anthropic dialect: typed events, `message_stop` is the last."""
+
+    __slots__ = (
+        "_counted",
+        "_has_output",
+        "_parts",
+        "finish",
+        "has_content",
+        "hides_usage",
+        "is_ended",
+        "stops_there",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finish = ""
+        self.has_content = self.is_ended = self.hides_usage = False
+        self.stops_there = True
+        self._parts: list[str] = []
+        self._counted = anthropic.UsageObject()
+        self._has_output = False
+
+    def read(self, event: bytes) -> bool:
+        payload = sse.data_of(event)
+        if not payload:
+            return True
+        try:
+            found = reading.decode(anthropic.event_decoder, payload)
+        except (ValueError, RecursionError) as error:
+            raise UpstreamError("the vendor sent an event that makes no sense") from error
+        if found.type == "error" or found.error is not None:
+            raise UpstreamError("the vendor reported an error inside its stream")
+        block = found.delta or found.content_block
+        if block is not None and found.type != "message_delta":
+            self._read_block(found.type, block)
+        elif found.type == "message_stop":
+            self.is_ended = True
+            if not self._has_output:
+                self.usage = None  # what the start says of the output is a guess, and stayed one
+        elif found.delta is not None and found.delta.stop_reason:
+            self.finish = reading.FINISHES.get(found.delta.stop_reason, "stop")
+        counted = found.message.usage if found.message is not None else found.usage
+        if counted is not None:
+            self._counted = self._counted.overlaid(counted)
+            self._has_output |= found.type == "message_delta" and counted.output_tokens is not None
+            self.usage = from_anthropic(self._counted)
+            if self.usage is not None:
+                self.usage.is_estimated = not self._has_output
+        return True
+
+    def _read_block(self, type_: str, block: anthropic.Block) -> None:
+        text = reading.block_text(block)
+        if text:
+            self._parts.append(text)
+        if text or (type_ == "content_block_start" and block.type not in reading.TEXT_BLOCKS):
+            self.has_content = True
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+
+class ResponsesReader:
+    """OpenAI's Responses: typed events, `response.completed` or `response.incomplete` is the last."""
+
+    __slots__ = ("_parts", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finish = ""
+        self.has_content = self.is_ended = self.hides_usage = False
+        self.stops_there = True
+        self._parts: list[str] = []
+
+    def read(self, event: bytes) -> bool:
+        payload = sse.data_of(event)
+        if not payload or payload == DONE:
+            return True
+        try:
+            found = reading.decode(openai.response_event_decoder, payload)
+        except (ValueError, RecursionError) as error:
+            raise UpstreamError("the vendor sent an event that makes no sense") from error
+        if found.type in ("error", "response.failed"):
+            raise UpstreamError("the vendor reported an error inside its stream")
+        if found.type.endswith(".delta"):
+            self.has_content = True
+            if isinstance(found.delta, str):
+                self._parts.append(found.delta)
+        elif found.type == "response.output_item.added" and found.item is not None:
+            self.has_content = self.has_content or found.item.type not in ("message", "reasoning")
+        elif found.type in ("response.completed", "response.incomplete") and found.response is not None:
+            whole = reading.response_reading(found.response)
+            self.is_ended, self.finish, self.usage = True, whole.finish, whole.usage
+            self.has_content = self.has_content or not whole.is_empty
+        return True
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+
+class GenerateReader:
+    """The Gemini dialect: each event is an answer by itself; it has ended once a candidate says how."""
+
+    __slots__ = ("_parts", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finish = ""
+        self.has_content = self.is_ended = self.hides_usage = self.stops_there = False
+        self._parts: list[str] = []
+
+    def read(self, event: bytes) -> bool:
+        payload = sse.data_of(event)
+        if not payload:
+            return True
+        try:
+            found = reading.decode(gemini.answer_decoder, payload)
+        except (ValueError, RecursionError) as error:
+            raise UpstreamError("the vendor sent an event that makes no sense") from error
+        if found.error is not None:
+            raise UpstreamError("the vendor reported an error inside its stream")
+        part = reading.generated_reading(found)
+        if part.text:
+            self._parts.append(part.text)
+        self.has_content = self.has_content or not part.is_empty
+        if part.finish:
+            self.finish, self.is_ended = part.finish, True
+        self.usage = part.usage or self.usage
+        return True
 
     def text(self) -> str:
         return "".join(self._parts)

@@ -2,7 +2,7 @@
 
 from pronghorn.routing.grant import Grant, Meter
 from pronghorn.routing.load import Loader
-from pronghorn.routing.plan import plan
+from pronghorn.routing.plan import Candidate, Plan, plan
 from pronghorn.routing.snapshot import Channel, Model, Snapshot
 
-__all__ = ["Channel", "Grant", "Loader", "Meter", "Model", "Snapshot", "plan"]
+__all__ = ["Candidate", "Channel", "Grant", "Loader", "Meter", "Model", "Plan", "Snapshot", "plan"]

@@ -40,6 +40,7 @@ class Grant:
         "expires_s",
         "factor_ppm",
         "group",
+        "is_strict",
         "key_id",
         "meter",
         "mode",
@@ -64,6 +65,7 @@ class Grant:
         budget: int | None = None,
         concurrency: int | None = None,
         expires_s: float | None = None,
+        is_strict: bool = False,
     ) -> None:
         self.key_id = key_id
         self.name = name
@@ -76,6 +78,7 @@ class Grant:
         self.budget = budget
         self.concurrency = concurrency
         self.expires_s = expires_s
+        self.is_strict = is_strict
         self._exact_models = None if models is None else frozenset(models)
         self._model_prefixes = tuple(m[:-1] for m in models or () if m.endswith("*"))
         self.networks: tuple[Network, ...] | None = (

@@ -12,6 +12,7 @@ from pronghorn.kit.clock import Clock
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.prices import Price, PriceDocument
 from pronghorn.routing.grant import Grant, Meter
+from pronghorn.routing.health import Vitals
 from pronghorn.routing.snapshot import Channel, Model, Snapshot
 from pronghorn.store import Database, Tx, revision
 from pronghorn.store import models as tables
@@ -36,6 +37,8 @@ class Loader:
         self._sandbox_url = sandbox_url
         self._meters: dict[str, Meter] = {}
         self._prices: dict[bytes, Price] = {}
+        self._vitals: dict[tuple[str, str], Vitals] = {}
+        """What was seen of a channel outlives its configuration, unless it moved to another address."""
         self._lock = asyncio.Lock()
         self.snapshot = Snapshot(revision=-1)
 
@@ -84,24 +87,30 @@ class Loader:
                 groups=fields["groups"],
                 priority=fields["priority"],
                 weight=fields["weight"],
+                vitals=self._vitals.setdefault((fields["id"], fields["base_url"]), Vitals()),
             )
         except (KeyError, ValueError, SecretError) as error:
             log.error("channel.unusable", channel=fields["id"], error=str(error))
             return None
 
-    def _sandbox(self) -> Channel | None:
+    def _sandbox(self) -> dict[str, Channel]:
+        """The simulator plays every vendor at its own addresses, so it is asked by every vendor's own module."""
         if not self._sandbox_url:
-            return None
-        where, base_path = origin.parse(self._sandbox_url)
-        return Channel(
-            id="sandbox",
-            name="Sandbox",
-            vendor=vendors.load()["sandbox"],
-            origin=where,
-            base_path=base_path,
-            credentials=["sandbox"],
-            models={},
-        )
+            return {}
+        where, _ = origin.parse(self._sandbox_url)
+        return {
+            name: Channel(
+                id="sandbox",
+                name="Sandbox",
+                vendor=vendor,
+                origin=where,
+                base_path="",
+                credentials=["sandbox"],
+                models={},
+            )
+            for name, vendor in vendors.load().items()
+            if vendor.token is None  # its token service is a real one; such models are played as OpenAI's
+        }
 
     async def _models(self, tx: Tx) -> dict[str, Model]:
         prices: dict[str, tuple[str, Price]] = {}
@@ -155,6 +164,7 @@ class Loader:
                 budget=row.budget,
                 concurrency=row.concurrency,
                 expires_s=row.expires_ms / 1000 if row.expires_ms is not None else None,
+                is_strict=row.is_strict,
             )
         return grants
 

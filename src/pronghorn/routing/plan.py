@@ -1,40 +1,180 @@
-"""The plan: in which order channels are asked. Higher priority first; within one, at random by weight."""
+"""The plan: which channel is asked with which credential, and who is next when it fails.
 
-import random
-from collections.abc import Iterator
+Higher priority first; within one tier by weight, or where the conversation was before. Whatever is unwell is left
+out, and a way that was closed is tried by one request at a time.
+"""
 
-from pronghorn.errors import ModelNotFound, NoChannel
+from collections.abc import Iterator, Sequence
+
+import structlog
+
+from pronghorn.errors import (
+    ModelNotFound,
+    NoChannel,
+    PronghornError,
+    UpstreamError,
+    UpstreamLimited,
+    UpstreamRefusedUs,
+    UpstreamRejected,
+)
 from pronghorn.routing.grant import Grant
+from pronghorn.routing.health import Health
 from pronghorn.routing.snapshot import Channel, Model, Snapshot
+from pronghorn.routing.tier import Tier
+
+log = structlog.get_logger()
 
 
-def plan(snapshot: Snapshot, grant: Grant, model: Model, endpoint: str) -> Iterator[Channel]:
-    """Candidates, best first; each may be tried once. Raises `NoChannel` or `ModelNotFound`."""
+class Candidate:
+    """One credential of one channel, and the health of both."""
+
+    __slots__ = ("channel", "credential", "place", "pool")
+
+    def __init__(self, channel: Channel, place: int) -> None:
+        self.channel = channel
+        self.place = place
+        """Of the credential in its pool."""
+        self.credential: Health = channel.healths[place]
+        self.pool: Health = channel.vitals.channel
+
+    def begin(self, now_s: float) -> None:
+        self.pool.begin(now_s)
+        self.credential.begin(now_s)
+
+    def leave(self) -> None:
+        self.pool.leave()
+        self.credential.leave()
+
+    def succeed(self, now_s: float) -> None:
+        self.pool.succeed(now_s)
+        self.credential.succeed(now_s)
+
+
+def judge(candidate: Candidate, outcome: PronghornError | None, now_s: float) -> None:
+    """What the end of a call says about who was asked. None: it answered."""
+    if outcome is None or isinstance(outcome, UpstreamRejected):
+        candidate.succeed(now_s)  # a vendor that finds fault with a request is well
+    elif isinstance(outcome, UpstreamLimited):
+        candidate.pool.leave()
+        candidate.credential.fail("limited", now_s, outcome.retry_after_s)
+    elif isinstance(outcome, UpstreamRefusedUs):
+        candidate.pool.leave()
+        is_quota = outcome.upstream_status in (402, 429)
+        candidate.credential.fail("quota" if is_quota else "refused", now_s)
+        log.error(
+            "credential.closed",
+            channel=candidate.channel.id,
+            place=candidate.place,
+            status=outcome.upstream_status,
+            cause=candidate.credential.cause,
+        )
+    elif isinstance(outcome, UpstreamError):
+        candidate.credential.leave()
+        candidate.pool.fail("fault", now_s)
+    else:
+        candidate.leave()
+
+
+class Plan:
+    """Candidates, best first; each is offered once."""
+
+    __slots__ = (
+        "_affinity",
+        "_channel",
+        "_endpoint",
+        "_now_s",
+        "_offered",
+        "_order",
+        "_places",
+        "_soonest_s",
+    )
+
+    def __init__(self, tiers: Sequence[Tier], endpoint: str, affinity: int | None, now_s: float) -> None:
+        self._endpoint = endpoint
+        self._affinity = affinity
+        self._now_s = now_s
+        self._order = self._channels(tiers)
+        self._channel: Channel | None = None
+        self._places: Iterator[int] = iter(())
+        self._offered = 0
+        self._soonest_s = float("inf")
+
+    def __iter__(self) -> "Plan":
+        return self
+
+    def __next__(self) -> Candidate:
+        """Raises `StopIteration` when there is nobody left, or `NoChannel` where there was nobody at all."""
+        while True:
+            for place in self._places:
+                assert self._channel is not None
+                self._offered += 1
+                return Candidate(self._channel, place)
+            try:
+                self._channel = next(self._order)
+            except StopIteration:
+                self._check_offered()
+                raise
+            found = self._channel.places(self._affinity, self._now_s)
+            if not found:
+                self._note(min(self._channel.healths, key=_until))
+            self._places = iter(found)
+
+    def leave_channel(self) -> None:
+        """Its other credentials would not help."""
+        self._places = iter(())
+
+    def _channels(self, tiers: Sequence[Tier]) -> Iterator[Channel]:
+        for tier in tiers:
+            for channel in tier.order(self._affinity, self._now_s):
+                if not channel.serves(self._endpoint):
+                    continue
+                if channel.vitals.channel.is_open(self._now_s):
+                    yield channel
+                else:
+                    self._note(channel.vitals.channel)
+
+    def _note(self, health: Health) -> None:
+        self._soonest_s = min(self._soonest_s, max(health.until_s, self._now_s + 1.0))
+
+    def _check_offered(self) -> None:
+        if not self._offered:
+            wait_s = self._soonest_s - self._now_s
+            raise NoChannel(
+                f"all channels of this model are unwell; one is tried again in {wait_s:.0f} s",
+                retry_after_s=wait_s,
+            )
+
+
+def _until(health: Health) -> float:
+    return health.until_s
+
+
+def plan(
+    snapshot: Snapshot,
+    grant: Grant,
+    model: Model,
+    endpoint: str,
+    *,
+    affinity: int | None = None,
+    now_s: float = 0.0,
+) -> Plan:
+    """Raises `NoChannel` or `ModelNotFound` where nobody could be asked, whatever their health."""
+    tiers = tiers_for(snapshot, grant, model, endpoint)
+    if not any(channel.serves(endpoint) for tier in tiers for channel in tier.channels):
+        raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")
+    return Plan(tiers, endpoint, affinity, now_s)
+
+
+def tiers_for(snapshot: Snapshot, grant: Grant, model: Model, endpoint: str) -> Sequence[Tier]:
     if grant.is_test:
-        if snapshot.sandbox is None:
+        sandbox = snapshot.sandbox_for(model, endpoint)
+        if sandbox is None:
             raise NoChannel("test mode is off: this gateway runs without its sandbox (--no-sandbox)")
-        return iter((snapshot.sandbox,))
+        return (Tier((sandbox,)),)
     tiers = snapshot.tiers(model.name, grant.group)
     if not tiers:
         raise NoChannel(
             f"no channel serves the model {model.name!r} to the group {grant.group!r} now; "
             "GET /v1/models lists what this key can use"
         )
-    if len(tiers) == 1 and len(tiers[0]) == 1 and tiers[0][0].serves(endpoint):
-        return iter(tiers[0])
-    candidates = [channel for tier in tiers for channel in _shuffled(tier)]
-    candidates = [channel for channel in candidates if channel.serves(endpoint)]
-    if not candidates:
-        raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")
-    return iter(candidates)
-
-
-def _shuffled(tier: list[Channel]) -> list[Channel]:
-    """At random, a channel of weight 2 twice as often before the others; weight 0 comes last."""
-    if len(tier) == 1:
-        return tier
-    return sorted(tier, key=_draw, reverse=True)
-
-
-def _draw(channel: Channel) -> float:
-    return random.random() ** (1.0 / channel.weight) if channel.weight else -random.random()
+    return tiers

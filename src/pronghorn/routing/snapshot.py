@@ -2,9 +2,12 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from pronghorn.ledger.prices import Price
 from pronghorn.routing.grant import Grant
+from pronghorn.routing.health import Vitals
+from pronghorn.routing.tier import Tier
 from pronghorn.upstream import Origin, request_head
 from pronghorn.vendors import ChatVendor
 
@@ -13,10 +16,13 @@ class Channel:
     """A vendor's account, ready to be called."""
 
     __slots__ = (
+        "_authorizations",
+        "_credentials",
         "_heads",
         "_next",
         "base_path",
         "groups",
+        "healths",
         "id",
         "models",
         "name",
@@ -24,6 +30,7 @@ class Channel:
         "priority",
         "secrets",
         "vendor",
+        "vitals",
         "weight",
     )
 
@@ -40,6 +47,7 @@ class Channel:
         groups: Sequence[str] = ("default",),
         priority: int = 0,
         weight: int = 1,
+        vitals: Vitals | None = None,
     ) -> None:
         self.id = id
         self.name = name
@@ -51,24 +59,59 @@ class Channel:
         self.priority = priority
         self.weight = max(weight, 0)
         self.secrets = [credential.encode() for credential in credentials if len(credential) >= 6]
-        authorizations = [vendor.auth.head(credential) for credential in credentials] or [b""]
+        self._credentials = list(credentials) or [""]
+        self.vitals = vitals or Vitals()
+        self.healths = [self.vitals.credential(credential) for credential in self._credentials]
+        """Of each credential of the pool, in its order."""
+        self._authorizations = [vendor.auth.head(credential) for credential in credentials] or [b""]
+        is_ready = vendor.sign is None and vendor.token is None
         self._heads = {
-            endpoint: [request_head(origin, path.encode()) + line for line in authorizations]
+            endpoint: [request_head(origin, path.encode()) + line for line in self._authorizations]
             for endpoint in vendor.paths
-            if (path := vendor.url_path(base_path, endpoint)) is not None
+            if is_ready
+            and (path := vendor.url_path(base_path, endpoint)) is not None
+            and "{model}" not in path
         }
         self._next = 0
 
-    def serves(self, endpoint: str) -> bool:
-        return endpoint in self._heads
+    def target(self, endpoint: str) -> str | None:
+        """The endpoint of the vendor that answers for `endpoint`; another one means conversion."""
+        return endpoint if endpoint in self._heads else self.vendor.target(endpoint)
 
-    def head(self, endpoint: str) -> bytes:
-        """Request line and fixed header lines, with the next credential of the pool, in turn."""
-        heads = self._heads[endpoint]
-        if len(heads) == 1:
-            return heads[0]
-        self._next = (self._next + 1) % len(heads)
-        return heads[self._next]
+    def serves(self, endpoint: str) -> bool:
+        return endpoint in self._heads or self.vendor.target(endpoint) is not None
+
+    def places(self, affinity: int | None, now_s: float) -> list[int]:
+        """The credentials that may be asked now: in turn, or from where a conversation was before."""
+        healths = self.healths
+        if affinity is not None and len(healths) > 1:
+            start = affinity % len(healths)
+            turned = (*range(start, len(healths)), *range(start))
+            return [place for place in turned if healths[place].is_open(now_s)]
+        found = [place for place, health in enumerate(healths) if health.is_open(now_s)]
+        if len(found) > 1:
+            self._next += 1
+            start = self._next % len(found)
+            found = found[start:] + found[:start]
+        return found
+
+    def head(self, endpoint: str, model: str, place: int, *, is_stream: bool) -> bytes:
+        """Request line and fixed header lines, with the credential at `place` of the pool."""
+        heads = self._heads.get(endpoint)
+        if heads is not None:
+            return heads[place]
+        path = self.path(endpoint, model, is_stream=is_stream)
+        return request_head(self.origin, path.encode()) + self._authorizations[place]
+
+    def path(self, endpoint: str, model: str, *, is_stream: bool) -> str:
+        vendor = self.vendor
+        path = (vendor.stream_url_path if is_stream else vendor.url_path)(self.base_path, endpoint)
+        assert path is not None, f"{vendor.name} has no {endpoint}"
+        return path.replace("{model}", quote(model, safe=".-_~@"))
+
+    def credential(self, place: int) -> str:
+        """For vendors that sign each request, or buy a token first."""
+        return self._credentials[place]
 
 
 class Model:
@@ -120,22 +163,28 @@ class Snapshot:
         grants: Mapping[bytes, Grant] | None = None,
         models: Mapping[str, Model] | None = None,
         channels: Sequence[Channel] = (),
-        sandbox: Channel | None = None,
+        sandbox: Mapping[str, Channel] | None = None,
     ) -> None:
         self.revision = revision
         self.grants = grants or {}
         self.models = models or {}
         self.channels = tuple(channels)
-        self.sandbox = sandbox
+        self.sandbox = sandbox or {}
+        """The simulator as each vendor, by the vendor's name; empty where there is none."""
         self.known_callers: dict[bytes, Grant] = {}
         """`Authorization` values that were looked up before; bounded, and gone with the snapshot."""
-        self._tiers: dict[tuple[str, str], list[list[Channel]]] = {}
+        self._tiers: dict[tuple[str, str], list[Tier]] = {}
         self._by_model: dict[str, list[Channel]] = {}
         for channel in channels:
             for model in channel.models:
                 self._by_model.setdefault(model, []).append(channel)
 
-    def tiers(self, model: str, group: str) -> list[list[Channel]]:
+    def sandbox_for(self, model: Model, endpoint: str) -> Channel | None:
+        """The simulator as the model's own vendor, or as OpenAI where that one has no such endpoint."""
+        own = self.sandbox.get(model.vendor)
+        return own if own is not None and own.serves(endpoint) else self.sandbox.get("openai")
+
+    def tiers(self, model: str, group: str) -> list[Tier]:
         """The channels that serve `model` to `group`, grouped by priority, highest first."""
         tiers = self._tiers.get((model, group))
         if tiers is None:
@@ -143,10 +192,15 @@ class Snapshot:
             for channel in self._by_model.get(model, ()):
                 if group in channel.groups:
                     by_priority.setdefault(channel.priority, []).append(channel)
-            tiers = [by_priority[priority] for priority in sorted(by_priority, reverse=True)]
+            tiers = [Tier(by_priority[priority]) for priority in sorted(by_priority, reverse=True)]
             if model in self._by_model:  # never remember names that callers make up
                 self._tiers[model, group] = tiers
         return tiers
+
+    def has_choice(self, model: str, group: str) -> bool:
+        """There is more than one credential that could be asked first."""
+        tiers = self.tiers(model, group)
+        return bool(tiers) and (len(tiers[0].channels) > 1 or len(tiers[0].channels[0].healths) > 1)
 
     def visible_models(self, grant: Grant) -> list[Model]:
         """What GET /v1/models lists for a key: what it may use and what something would serve."""

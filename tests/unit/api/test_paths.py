@@ -32,7 +32,7 @@ class Loaded:
 
 async def call(method: str, path: str, *, is_form: bool = False) -> tuple[int, dict[str, Any], Relay]:
     relay, sent = Relay(), cast(list[dict[str, Any]], [])
-    rest: dict[str, Any] = dict.fromkeys(("credit", "metrics", "manage", "readiness"))
+    rest: dict[str, Any] = dict.fromkeys(("credit", "metrics", "manage", "readiness", "responses", "sockets"))
     app = Dispatcher(
         relay=cast(Any, relay),
         loader=cast(Any, Loaded),
@@ -169,3 +169,36 @@ async def test_another_method_is_405(path: str) -> None:
 def test_paths_of_other_dialects_lose_only_what_is_doubled(path: str, normal: str) -> None:
     """U2, U4."""
     assert normalise(path) == (normal, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint", "model"),
+    [
+        ("/v1/messages", "messages", None),
+        ("/v1/v1/messages", "messages", None),
+        ("/messages", "messages", None),
+        ("/v1/messages/count_tokens", "count_tokens", None),
+        ("/v1beta/models/gemini-3:generateContent", "generate", "gemini-3"),
+        ("/v1/models/gemini-3:streamGenerateContent", "generate", "gemini-3"),
+        ("//v1beta/models/gemini-3:countTokens", "count_generate", "gemini-3"),
+        ("/models/gemini-3:embedContent", "embed_content", "gemini-3"),
+    ],
+)
+async def test_the_other_dialects_under_every_spelling(path: str, endpoint: str, model: str | None) -> None:
+    """U1, U6."""
+    status, _, relay = await call("POST", path)
+    assert (status, relay.came) == (200, [(endpoint, model)])
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/v1/messages/nonsense", {"type", "error", "request_id"}),
+        ("/v1beta/nonsense", {"error"}),
+        ("/v1/chat/nonsense", {"error"}),
+    ],
+)
+async def test_what_is_nowhere_is_said_in_the_words_of_its_place(path: str, shape: set[str]) -> None:
+    status, body, _ = await call("POST", path)
+    assert (status, set(body)) == (404, shape)
+    assert ("status" in body["error"]) == path.startswith("/v1beta")

@@ -8,13 +8,13 @@ from tests.unit.routing.making import grant, model
 from pronghorn.ledger.journal import Journal, Record
 from pronghorn.ledger.prices import Price
 from pronghorn.observability import Metrics
-from pronghorn.relay import ENDPOINTS, Endpoint, Incoming
+from pronghorn.relay import Incoming
+from pronghorn.relay.endpoints import BY_NAME
 from pronghorn.relay.exchange import Exchange
 from pronghorn.routing import Grant, Model
 from pronghorn.wire import openai
 from pronghorn.wire.openai import Peek
 
-BY_NAME: dict[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS.values()}
 METRICS = Metrics()
 
 

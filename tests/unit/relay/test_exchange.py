@@ -6,8 +6,8 @@ from tests.unit.routing.making import grant
 
 from pronghorn.errors import Unavailable
 from pronghorn.ledger.prices import Price, PriceDocument
-from pronghorn.ledger.usage import Usage
 from pronghorn.relay.exchange import MAX_ERROR_CHARACTERS
+from pronghorn.wire.usage import Usage
 
 PRICE = Price(PriceDocument(input_usd_per_million="1", output_usd_per_million="2"))
 

@@ -12,10 +12,10 @@ from tests.unit.routing.making import grant, model
 from pronghorn.errors import BadRequest, NoCredit
 from pronghorn.ledger.credit import Credit, Purse
 from pronghorn.ledger.prices import FREE, Price, PriceDocument
-from pronghorn.ledger.usage import Usage
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.holding import Holder, check_priced
 from pronghorn.settings import Settings
+from pronghorn.wire.usage import Usage
 
 # 1,000 nano-dollars for each token in, 2,000 for each out.
 PRICE = Price(PriceDocument(input_usd_per_million="1", output_usd_per_million="2"))

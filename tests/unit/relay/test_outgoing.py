@@ -224,3 +224,23 @@ async def test_a_form_is_announced_as_it_came() -> None:
     form.close()
     assert sent_ == data.replace(b"\r\nm\r\n", b"\r\nlonger-name\r\n")
     assert call.upload_length == len(sent_)
+
+
+def test_a_vendors_shape_comes_last_over_names_drops_and_limits() -> None:
+    vendor = ChatVendor(
+        name="v",
+        base_url="",
+        renames={"seed": "random_seed"},
+        drops=frozenset(("user",)),
+        shape=lambda endpoint, body, headers: {"shaped": endpoint, **body},
+    )
+    body = b'{"model":"m","seed":1,"user":"u"}'
+    found = json.loads(sent(body, vendor=vendor, adjusted=9))
+    assert found == {"shaped": "chat", "model": "m", "random_seed": 1, "max_tokens": 9}
+    body = b'{"generation_config":{"topK":1},"contents":[]}'
+    found = json.loads(sent(body, vendor=vendor, endpoint="generate", adjusted=9))
+    assert found == {
+        "shaped": "generate",
+        "contents": [],
+        "generationConfig": {"topK": 1, "maxOutputTokens": 9},
+    }

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pronghorn.errors import UpstreamError
-from pronghorn.ledger.usage import TOKEN_CAP, Usage
 from pronghorn.relay import reading
+from pronghorn.wire.usage import TOKEN_CAP, Usage
 
 JSON = b"application/json"
 

@@ -15,6 +15,7 @@ from pronghorn.errors import (
 )
 from pronghorn.relay import refusal
 from pronghorn.upstream import Answer
+from pronghorn.vendors import ChatVendor
 
 
 class Said:
@@ -110,3 +111,16 @@ def test_nothing_of_the_vendors_words_is_told_otherwise(status: int) -> None:
     assert CREDENTIAL not in found.message
     assert HOST not in found.message
     assert not hasattr(found, "body")
+
+
+def test_a_vendors_own_word_for_its_words_makes_them_known() -> None:
+    vendor = ChatVendor(name="v", base_url="", words="message")
+    for said, told in (("it is so", "it is so"), ({"a": 1}, '{"a":1}')):
+        answer = Said(400, {})
+        found = refusal.read(
+            cast(Answer, answer), msgspec.json.encode({"message": said}), channel(vendor=vendor)
+        )
+        assert isinstance(found, UpstreamRejected)
+        assert msgspec.json.decode(found.body)["error"]["message"] == told
+    nothing = refusal.read(cast(Answer, Said(400, {})), b'{"detail":"x"}', channel(vendor=vendor))
+    assert not isinstance(nothing, UpstreamRejected)

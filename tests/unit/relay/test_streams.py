@@ -7,8 +7,8 @@ import pytest
 
 from pronghorn.errors import UpstreamError
 from pronghorn.kit import sse
-from pronghorn.ledger.usage import Usage
 from pronghorn.relay.streams import CompletionReader, EventReader
+from pronghorn.wire.usage import Usage
 
 DONE = b"data: [DONE]\n\n"
 

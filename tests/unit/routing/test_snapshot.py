@@ -4,11 +4,12 @@ import pytest
 from tests.unit.routing.making import CREDENTIAL, HOST, channel, grant, model, snapshot
 
 from pronghorn import vendors
+from pronghorn.routing.tier import Tier
 from pronghorn.upstream import Origin
 
 
-def ids(tiers: list[list[object]]) -> list[list[str]]:
-    return [[known.id for known in tier] for tier in tiers]  # type: ignore[attr-defined]
+def ids(tiers: list[Tier]) -> list[list[str]]:
+    return [[known.id for known in tier.channels] for tier in tiers]
 
 
 def test_tiers_are_by_priority_highest_first_and_by_group() -> None:
@@ -22,8 +23,8 @@ def test_tiers_are_by_priority_highest_first_and_by_group() -> None:
             channel("other", ["n"], priority=9),
         ]
     )
-    assert ids(known.tiers("m", "default")) == [["a", "b"], ["both"], ["low"]]  # type: ignore[arg-type]
-    assert ids(known.tiers("m", "vip")) == [["vip"], ["both"]]  # type: ignore[arg-type]
+    assert ids(known.tiers("m", "default")) == [["a", "b"], ["both"], ["low"]]
+    assert ids(known.tiers("m", "vip")) == [["vip"], ["both"]]
     assert known.tiers("m", "nobody") == []
     assert known.tiers("unknown", "default") == []
 
@@ -68,7 +69,7 @@ def test_similar_names_are_those_that_the_key_may_use(asked: str, similar: str) 
 
 def test_a_channel_says_its_heads_with_credentials_in_turn() -> None:
     known = channel(credentials=["one-secret", "two-secret"], base_path="/base")
-    heads = [known.head("chat") for _ in range(4)]
+    heads = [known.head("chat", "m", known.places(None, 0.0)[0], is_stream=False) for _ in range(4)]
     assert all(head.startswith(b"POST /base/chat/completions HTTP/1.1\r\n") for head in heads)
     assert [b"one-secret" in head for head in heads].count(True) == 2
     assert heads[0] != heads[1]
@@ -78,9 +79,9 @@ def test_a_channel_says_its_heads_with_credentials_in_turn() -> None:
 
 def test_a_channel_without_a_path_of_its_own_gets_the_vendors() -> None:
     known = channel(origin=Origin(False, "::1", 8080), base_path="")
-    assert known.head("embeddings").startswith(b"POST /v1/embeddings HTTP/1.1\r\n")
-    assert b"host: [::1]:8080\r\n" in known.head("embeddings").lower()
-    assert f"authorization: Bearer {CREDENTIAL}\r\n".encode() in known.head("chat")
+    assert known.head("embeddings", "m", 0, is_stream=False).startswith(b"POST /v1/embeddings HTTP/1.1\r\n")
+    assert b"host: [::1]:8080\r\n" in known.head("embeddings", "m", 0, is_stream=False).lower()
+    assert f"authorization: Bearer {CREDENTIAL}\r\n".encode() in known.head("chat", "m", 0, is_stream=False)
 
 
 def test_a_channel_serves_what_its_vendor_has_a_path_for() -> None:
@@ -89,7 +90,41 @@ def test_a_channel_serves_what_its_vendor_has_a_path_for() -> None:
 
 
 def test_a_channel_without_credentials_asks_without() -> None:
-    assert b"authorization" not in channel(credentials=[]).head("chat").lower()
+    assert b"authorization" not in channel(credentials=[]).head("chat", "m", 0, is_stream=False).lower()
+
+
+def test_a_vendor_with_the_model_in_its_path_gets_it_there() -> None:
+    known = channel(vendor=vendors.load()["gemini"], base_path="")
+    assert known.head("generate", "gemini-3", 0, is_stream=False).startswith(
+        b"POST /v1beta/models/gemini-3:generateContent HTTP/1.1\r\n"
+    )
+    streamed = known.head("generate", "a/b c?x", 0, is_stream=True)
+    assert streamed.startswith(
+        b"POST /v1beta/models/a%2Fb%20c%3Fx:streamGenerateContent?alt=sse HTTP/1.1\r\n"
+    )
+    assert f"x-goog-api-key: {CREDENTIAL}\r\n".encode() in streamed
+
+
+@pytest.mark.parametrize(
+    ("vendor", "asked", "target"),
+    [
+        ("openai", "chat", "chat"),
+        ("openai", "messages", "chat"),
+        ("openai", "generate", "chat"),
+        ("openai", "responses", "responses"),
+        ("anthropic", "chat", "messages"),
+        ("anthropic", "responses", "messages"),
+        ("gemini", "chat", "generate"),
+        ("gemini", "messages", "generate"),
+        ("openai", "embed_content", "embeddings"),
+        ("anthropic", "speech", None),
+        ("openai", "count_tokens", None),
+    ],
+)
+def test_a_turn_goes_to_the_dialect_that_the_vendor_speaks(
+    vendor: str, asked: str, target: str | None
+) -> None:
+    assert channel(vendor=vendors.load()[vendor]).target(asked) == target
 
 
 def test_short_credentials_are_not_looked_for_in_answers() -> None:

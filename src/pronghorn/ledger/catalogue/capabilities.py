@@ -7,6 +7,8 @@ CHAT = ("chat",)
 NONE: tuple[str, ...] = ()
 
 _RULES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (("gpt-realtime-whisper*", "gpt-realtime-translate*"), NONE),
+    (("gpt-realtime*", "gpt-4o*-realtime*"), ("realtime",)),
     # No route of the gateway serves these, so the catalogue leaves them out.
     (("*realtime*", "*-live*", "grok-voice-*", "*native-audio*", "*-streaming-*"), NONE),
     (("gemini-omni-*", "*ocr*"), NONE),

@@ -18,10 +18,20 @@ from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
 Capability = Literal[
-    "chat", "completions", "embeddings", "images", "speech", "transcription", "moderations", "rerank"
+    "chat",
+    "chat_images",
+    "completions",
+    "embeddings",
+    "images",
+    "speech",
+    "transcription",
+    "moderations",
+    "rerank",
+    "realtime",
 ]
 VendorName = Annotated[str, Meta(min_length=1, max_length=40)]
-CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+CAPABILITIES: tuple[Capability, ...] = tuple(word for word in get_args(Capability) if word != "chat_images")
+"""What a model of the operator's own is taken to have: all but the one that says when an answer is worth nothing."""
 
 
 class OwnModel(Struct, forbid_unknown_fields=True):

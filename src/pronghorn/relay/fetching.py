@@ -1,0 +1,130 @@
+"""Fetching pictures and documents that a caller gave by address, for vendors that only take them whole.
+
+The address is the caller's, so it is not trusted: it never reaches a private network, whatever its name resolves
+to at whatever moment, and neither size nor time is open-ended.
+"""
+
+import asyncio
+import base64
+import ipaddress
+import mimetypes
+import socket
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from pronghorn.convert.turn import Media
+from pronghorn.errors import BadRequest
+from pronghorn.settings import Settings
+
+MAX_BYTES = 32 * 1024 * 1024
+TIMEOUT_S = 30.0
+MAX_REDIRECTS = 3
+MAX_AT_ONCE = 4
+
+
+_RELAYED = [
+    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+]
+"""IPv6 addresses with an IPv4 address inside, which may be a private one."""
+
+
+class Fetcher:
+    """One for the process; a session lives as long as the fetches of one request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._allowed = [ipaddress.ip_network(network, strict=False) for network in settings.fetch_allow]
+
+    async def fill(self, found: Sequence[Media]) -> None:
+        """Puts `data` and `mime` in the place of `url`. Raises `BadRequest` that names the part."""
+        gate = asyncio.Semaphore(MAX_AT_ONCE)
+        connector = aiohttp.TCPConnector(resolver=_Guard(self.is_open), use_dns_cache=False)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+            await asyncio.gather(*(self._fill_one(session, gate, media) for media in found))
+
+    def is_open(self, address: str) -> bool:
+        """May this address be reached for a caller?"""
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        if any(parsed in network for network in _RELAYED):
+            return False
+        return (parsed.is_global and not parsed.is_multicast) or any(
+            parsed in network for network in self._allowed
+        )
+
+    async def _fill_one(self, session: aiohttp.ClientSession, gate: asyncio.Semaphore, media: Media) -> None:
+        async with gate:
+            try:
+                data, mime = await self._get(session, media.url)
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                raise _refused(media, "could not be fetched") from error
+        media.data = base64.b64encode(data).decode()
+        media.mime = mime or mimetypes.guess_type(urlsplit(media.url).path)[0] or media.mime
+        if not media.mime:
+            raise _refused(media, "does not say what it is (no Content-Type)")
+        media.url = ""
+
+    async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, str]:
+        """Redirects are followed by hand: each target is looked at like the first address."""
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check(url)
+            async with session.get(url, allow_redirects=False) as answer:
+                if answer.status in (301, 302, 303, 307, 308):
+                    url = urljoin(url, answer.headers["location"])
+                    continue
+                answer.raise_for_status()
+                data = await answer.content.read(MAX_BYTES + 1)
+                while len(data) <= MAX_BYTES and (
+                    more := await answer.content.read(MAX_BYTES + 1 - len(data))
+                ):
+                    data += more
+                if len(data) > MAX_BYTES:
+                    raise ValueError("too large")
+                return data, answer.content_type if "content-type" in answer.headers else ""
+        raise ValueError("too many redirects")
+
+    def _check(self, url: str) -> None:
+        """A host that is written as an address is not resolved, so it is looked at here."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("not an http address")
+        try:
+            ipaddress.ip_address(parts.hostname)
+        except ValueError:
+            return
+        if not self.is_open(parts.hostname):
+            raise ValueError("a private address")
+
+
+class _Guard(AbstractResolver):
+    """Resolves names for the connection itself, so that what was checked is what is reached."""
+
+    def __init__(self, is_open: Any) -> None:
+        self._is_open = is_open
+        self._inner = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        usable = [one for one in found if self._is_open(one["host"])]
+        if not usable:
+            raise OSError(f"{host} has no public address")
+        return usable
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _refused(media: Media, why: str) -> BadRequest:
+    return BadRequest(
+        f"`{media.at}`: the {media.kind} at its address {why}; send it as base64, "
+        "or by a public http(s) address of at most 32 MiB",
+        param=media.at.removeprefix("$."),
+        code="invalid_image_url" if media.kind == "image" else None,
+    )
