@@ -154,6 +154,7 @@ class Exchange:
         charge: int,
     ) -> Record:
         incoming, grant, channel = self.incoming, self.grant, self.channel
+        is_known = self.model is not None  # then its names are the operator's, and were looked at
         duration_ms = self.elapsed_ms()
         self._metrics.duration_ms[self.endpoint.name] += duration_ms
         return Record(
@@ -164,14 +165,14 @@ class Exchange:
             grant.key_id,
             grant.group,
             self.endpoint.name,
-            _text(self.model_name, 200),
-            _text(self.upstream_model, 200),
+            self.model_name if is_known else _text(self.model_name, 200),
+            self.upstream_model if is_known else _text(self.upstream_model, 200),
             channel.id if channel is not None else "",
             self.is_stream,
             status,
             end_reason,
             _text(finish, 20),
-            _text(error, MAX_ERROR_CHARACTERS),
+            _text(error, MAX_ERROR_CHARACTERS) if error else "",
             usage,
             self.hold,
             charge,

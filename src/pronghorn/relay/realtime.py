@@ -20,7 +20,7 @@ from pronghorn.relay.incoming import Incoming
 from pronghorn.relay.realtime_session import SWITCHING_PROTOCOLS, Session
 from pronghorn.relay.realtime_tab import Services, Tab
 from pronghorn.relay.service import MAX_ATTEMPTS, find_model
-from pronghorn.routing import Channel, Grant, Plan, plan
+from pronghorn.routing import Candidates, Channel, Grant, plan
 from pronghorn.routing.plan import judge
 from pronghorn.upstream import Answer, socket
 from pronghorn.upstream.socket import Refused, VendorSocket
@@ -66,7 +66,7 @@ class Realtime:
             await _settle(exchange, tab, "bug", 500, "internal error")
             raise
 
-    def _admit(self, exchange: Exchange) -> Plan:
+    def _admit(self, exchange: Exchange) -> Candidates:
         services, grant = self._services, exchange.grant
         if outgoing.SIMULATE in exchange.incoming.headers and not grant.is_test:
             raise BadRequest(
@@ -78,7 +78,7 @@ class Realtime:
         check_priced(exchange, allow_unpriced=services.settings.allow_unpriced)
         return candidates
 
-    async def _connect(self, exchange: Exchange, candidates: Plan) -> VendorSocket:
+    async def _connect(self, exchange: Exchange, candidates: Candidates) -> VendorSocket:
         failure: UpstreamError | None = None
         for candidate in candidates:
             channel = exchange.channel = candidate.channel

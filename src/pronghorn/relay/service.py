@@ -40,7 +40,7 @@ from pronghorn.relay.holding import Holder, check_priced
 from pronghorn.relay.incoming import Incoming, Sink
 from pronghorn.relay.keeping import Keeper
 from pronghorn.relay.signatures import Signatures
-from pronghorn.routing import Candidate, Channel, Grant, Loader, Model, Plan, Snapshot, plan
+from pronghorn.routing import Candidate, Candidates, Channel, Grant, Loader, Model, Snapshot, plan
 from pronghorn.routing.budget import RetryBudget
 from pronghorn.routing.plan import judge
 from pronghorn.settings import Settings
@@ -54,6 +54,8 @@ else:
     fetching = Later("pronghorn.relay.fetching")
 
 MAX_ATTEMPTS = 5
+_LEFT = CallerGone()
+"""What an attempt ended with when nothing else is known: it says nothing about who was asked."""
 
 log = structlog.get_logger()
 
@@ -145,7 +147,7 @@ class Relay:
         finally:
             form.close()
 
-    def _admit(self, exchange: Exchange, peek: Peek) -> Plan | None:
+    def _admit(self, exchange: Exchange, peek: Peek) -> Candidates | None:
         """Who could answer; None: we count ourselves. Raises what speaks against asking anybody."""
         grant, endpoint, snapshot = exchange.grant, exchange.endpoint, self._loader.snapshot
         if outgoing.SIMULATE in exchange.incoming.headers and not grant.is_test:
@@ -155,8 +157,10 @@ class Relay:
         model = exchange.model = find_model(snapshot, exchange, peek)
         self._budget.deposit()
         now_s = self._clock.monotonic()
-        wanted = affinity.of(exchange) if snapshot.has_choice(model.name, grant.group) else None
-        candidates: Plan | None
+        wanted = None
+        if snapshot.only(model.name, grant.group) is None and snapshot.has_choice(model.name, grant.group):
+            wanted = affinity.of(exchange)
+        candidates: Candidates | None
         try:
             candidates = plan(snapshot, grant, model, endpoint.name, affinity=wanted, now_s=now_s)
         except ModelNotFound:
@@ -172,7 +176,7 @@ class Relay:
         return candidates
 
     async def _attempts(
-        self, exchange: Exchange, candidates: Plan, peek: Peek, form: Form | None, sink: Sink
+        self, exchange: Exchange, candidates: Candidates, peek: Peek, form: Form | None, sink: Sink
     ) -> None:
         """Ask one candidate after the other until one delivers, or fails in a way that another cannot mend."""
         handle = Handle()
@@ -207,7 +211,7 @@ class Relay:
         begun_ms = exchange.elapsed_ms() if exchange.attempts else 0
         attempt = Attempt(channel.id, 0, "", 0)
         exchange.attempts.append(attempt)
-        outcome: PronghornError | None = CallerGone()
+        outcome: PronghornError | None = _LEFT
         candidate.begin(self._clock.monotonic())
         try:
             answer = await self._ask(exchange, channel, peek, form, handle)
@@ -226,8 +230,10 @@ class Relay:
                 )
                 return error
         finally:
-            if exchange.grant.is_test:
+            if exchange.grant.mode == "test":
                 candidate.leave()  # failures of test mode are made on demand, and mean nothing
+            elif outcome is None:
+                candidate.succeed(self._clock.monotonic())
             else:
                 judge(candidate, outcome, self._clock.monotonic())
         return None

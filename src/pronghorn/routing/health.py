@@ -5,7 +5,10 @@ to that credential alone, at once. Each way opens again by itself: one request i
 """
 
 import random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pronghorn.routing.snapshot import Channel
 
 Cause = Literal["fault", "limited", "refused", "quota"]
 
@@ -52,9 +55,10 @@ class Health:
         self._probe_until_s = 0.0
 
     def succeed(self, now_s: float) -> None:
-        self.leave()
+        self.open_calls -= 1
         self._row = 0
         if self.until_s:
+            self._probe_until_s = 0.0
             self.until_s, self._times, self.cause = 0.0, 0, None
             self._healed_s = now_s
 
@@ -103,3 +107,31 @@ class Vitals:
         if found is None:
             found = self.credentials[secret] = Health()
         return found
+
+
+class Candidate:
+    """One credential of one channel, and the health of both. While both are well, counting is all there is to do."""
+
+    __slots__ = ("channel", "credential", "place", "pool")
+
+    def __init__(self, channel: "Channel", place: int, credential: Health, pool: Health) -> None:
+        self.channel = channel
+        self.place = place
+        """Of the credential in its pool."""
+        self.credential = credential
+        self.pool = pool
+
+    def is_well(self) -> bool:
+        return not (self.pool.until_s or self.credential.until_s)
+
+    def begin(self, now_s: float) -> None:
+        self.pool.begin(now_s)
+        self.credential.begin(now_s)
+
+    def leave(self) -> None:
+        self.pool.leave()
+        self.credential.leave()
+
+    def succeed(self, now_s: float) -> None:
+        self.pool.succeed(now_s)
+        self.credential.succeed(now_s)

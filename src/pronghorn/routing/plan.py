@@ -18,36 +18,11 @@ from pronghorn.errors import (
     UpstreamRejected,
 )
 from pronghorn.routing.grant import Grant
-from pronghorn.routing.health import Health
+from pronghorn.routing.health import Candidate, Health
 from pronghorn.routing.snapshot import Channel, Model, Snapshot
 from pronghorn.routing.tier import Tier
 
 log = structlog.get_logger()
-
-
-class Candidate:
-    """One credential of one channel, and the health of both."""
-
-    __slots__ = ("channel", "credential", "place", "pool")
-
-    def __init__(self, channel: Channel, place: int) -> None:
-        self.channel = channel
-        self.place = place
-        """Of the credential in its pool."""
-        self.credential: Health = channel.healths[place]
-        self.pool: Health = channel.vitals.channel
-
-    def begin(self, now_s: float) -> None:
-        self.pool.begin(now_s)
-        self.credential.begin(now_s)
-
-    def leave(self) -> None:
-        self.pool.leave()
-        self.credential.leave()
-
-    def succeed(self, now_s: float) -> None:
-        self.pool.succeed(now_s)
-        self.credential.succeed(now_s)
 
 
 def judge(candidate: Candidate, outcome: PronghornError | None, now_s: float) -> None:
@@ -108,7 +83,7 @@ class Plan:
             for place in self._places:
                 assert self._channel is not None
                 self._offered += 1
-                return Candidate(self._channel, place)
+                return self._channel.candidates[place]
             try:
                 self._channel = next(self._order)
             except StopIteration:
@@ -149,6 +124,30 @@ def _until(health: Health) -> float:
     return health.until_s
 
 
+class Only:
+    """The plan where there is one candidate alone, and it is well: what most requests meet, so it costs little."""
+
+    __slots__ = ("_candidate",)
+
+    def __init__(self, candidate: Candidate) -> None:
+        self._candidate: Candidate | None = candidate
+
+    def __iter__(self) -> "Only":
+        return self
+
+    def __next__(self) -> Candidate:
+        candidate, self._candidate = self._candidate, None
+        if candidate is None:
+            raise StopIteration
+        return candidate
+
+    def leave_channel(self) -> None:
+        pass
+
+
+Candidates = Plan | Only
+
+
 def plan(
     snapshot: Snapshot,
     grant: Grant,
@@ -157,8 +156,11 @@ def plan(
     *,
     affinity: int | None = None,
     now_s: float = 0.0,
-) -> Plan:
+) -> Candidates:
     """Raises `NoChannel` or `ModelNotFound` where nobody could be asked, whatever their health."""
+    only = None if grant.is_test else snapshot.only(model.name, grant.group)
+    if only is not None and only.is_well() and only.channel.serves(endpoint):
+        return Only(only)
     tiers = tiers_for(snapshot, grant, model, endpoint)
     if not any(channel.serves(endpoint) for tier in tiers for channel in tier.channels):
         raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")

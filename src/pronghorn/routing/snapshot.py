@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 from pronghorn.ledger.prices import Price
 from pronghorn.routing.grant import Grant
-from pronghorn.routing.health import Vitals
+from pronghorn.routing.health import Candidate, Vitals
 from pronghorn.routing.tier import Tier
 from pronghorn.upstream import Origin, request_head
 from pronghorn.vendors import ChatVendor
+
+_UNKNOWN = "unknown"
 
 
 class Channel:
@@ -21,6 +23,7 @@ class Channel:
         "_heads",
         "_next",
         "base_path",
+        "candidates",
         "groups",
         "healths",
         "id",
@@ -63,6 +66,9 @@ class Channel:
         self.vitals = vitals or Vitals()
         self.healths = [self.vitals.credential(credential) for credential in self._credentials]
         """Of each credential of the pool, in its order."""
+        self.candidates = [
+            Candidate(self, place, health, self.vitals.channel) for place, health in enumerate(self.healths)
+        ]
         self._authorizations = [vendor.auth.head(credential) for credential in credentials] or [b""]
         is_ready = vendor.sign is None and vendor.token is None
         self._heads = {
@@ -174,6 +180,7 @@ class Snapshot:
         self.known_callers: dict[bytes, Grant] = {}
         """`Authorization` values that were looked up before; bounded, and gone with the snapshot."""
         self._tiers: dict[tuple[str, str], list[Tier]] = {}
+        self._only: dict[tuple[str, str], Candidate | None] = {}
         self._by_model: dict[str, list[Channel]] = {}
         for channel in channels:
             for model in channel.models:
@@ -196,6 +203,18 @@ class Snapshot:
             if model in self._by_model:  # never remember names that callers make up
                 self._tiers[model, group] = tiers
         return tiers
+
+    def only(self, model: str, group: str) -> Candidate | None:
+        """The one candidate of a model that has no other."""
+        only = self._only.get((model, group), _UNKNOWN)
+        if isinstance(only, str):
+            tiers = self.tiers(model, group)
+            channels = [channel for tier in tiers for channel in tier.channels]
+            is_one = len(channels) == 1 and len(channels[0].candidates) == 1
+            only = channels[0].candidates[0] if is_one else None
+            if model in self._by_model:
+                self._only[model, group] = only
+        return only
 
     def has_choice(self, model: str, group: str) -> bool:
         """There is more than one credential that could be asked first."""

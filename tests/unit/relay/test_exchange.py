@@ -72,6 +72,7 @@ def test_a_full_disk_charges_nothing_and_says_so() -> None:
 def test_texts_of_others_are_cut_to_what_the_database_takes() -> None:
     journal = ListJournal()
     made = exchange(journal=journal)
+    made.model = None
     made.model_name = made.upstream_model = made.upstream_request_id = "x" * 10_000
     made.incoming.client_ip = "9" * 10_000
     made.settle(200, "ok", finish="f" * 100)
@@ -87,6 +88,7 @@ def test_texts_of_others_hold_nothing_that_postgresql_refuses() -> None:
     """A NUL in one text would keep the whole journal from being posted, for everybody."""
     journal = ListJournal()
     made = exchange(journal=journal)
+    made.model = None
     made.model_name = made.upstream_model = made.upstream_request_id = "a\0b"
     made.settle(404, "client_error", finish="s\0p", error="no model a\0b")
     (record,) = journal.records

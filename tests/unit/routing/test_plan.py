@@ -18,7 +18,7 @@ from pronghorn.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
-from pronghorn.routing import Candidate, Channel, Model, Plan, Snapshot, plan
+from pronghorn.routing import Candidate, Candidates, Channel, Model, Snapshot, plan
 from pronghorn.routing.health import FAULT_MAX_S, FAULTS_IN_A_ROW, REFUSED_S
 from pronghorn.routing.plan import judge
 from pronghorn.routing.tier import place_of
@@ -109,7 +109,7 @@ def test_only_the_channels_that_have_the_route_are_asked() -> None:
 # Health
 
 
-def ask(known: Snapshot, now_s: float, affinity: int | None = None) -> Plan:
+def ask(known: Snapshot, now_s: float, affinity: int | None = None) -> Candidates:
     return plan(known, grant(), model(), "chat", affinity=affinity, now_s=now_s)
 
 
