@@ -3,10 +3,17 @@
 import re
 from pathlib import Path
 
+from tests.wire import fields
+
 from pronghorn.convert import table
 
 PAGE = Path(__file__).parents[2] / "docs" / "en" / "conversion.md"
-TABLES = {"fields": table.fields_table, "parts": table.parts_table, "limits": table.limits_table}
+TABLES = {
+    "fields": table.fields_table,
+    "parts": table.parts_table,
+    "limits": table.limits_table,
+    "outcomes": fields.outcomes_table,
+}
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 

@@ -197,8 +197,9 @@ class Turn(msgspec.Struct):
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    logprobs: int | None = None
-    """0: of the chosen tokens alone; more: with so many alternatives."""
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    """How many alternatives to each token; nothing without `logprobs`."""
     output_format: OutputFormat | None = None
     reasoning: Reasoning | None = None
     verbosity: str | None = None

@@ -263,6 +263,8 @@ class _Drawing:
         for field, make in makers.items():
             if self.often():
                 setattr(turn, field, make())
+        if turn.logprobs and self.often():
+            turn.top_logprobs = 3
         return turn
 
     def choice(self, names: list[str]) -> ToolChoice:
@@ -284,7 +286,7 @@ class _Drawing:
             "seed": lambda: self.one([7, 2**40]),
             "presence_penalty": lambda: self.one([0, -1.5, 2]),
             "frequency_penalty": lambda: self.one([0, -1.5, 2]),
-            "logprobs": lambda: self.one([0, 3]),
+            "logprobs": lambda: True,
             "output_format": self.output_format,
             "reasoning": self.reasoning,
             "verbosity": lambda: "low",

@@ -28,6 +28,7 @@ _FIELDS = {
     "presence_penalty": "presence_penalty",
     "frequency_penalty": "frequency_penalty",
     "logprobs": "logprobs",
+    "top_logprobs": "top_logprobs",
     "output_format": "response_format",
     "reasoning": "reasoning_effort",
     "verbosity": "verbosity",

@@ -83,10 +83,11 @@ def _read_sampling(given: _Given) -> None:
     given.put("choices", fields.integer("n"), "n")
     given.put("stop", fields.strings("stop"), "stop")
     top = fields.integer("top_logprobs")
+    if top:
+        given.put("logprobs", True, "top_logprobs")
+        given.put("top_logprobs", top, "top_logprobs")
     if fields.flag("logprobs"):
-        given.put("logprobs", top or 0, "logprobs")
-    elif top:
-        given.put("logprobs", top, "top_logprobs")
+        given.put("logprobs", True, "logprobs")
 
 
 def _read_tools(given: _Given) -> None:

@@ -41,10 +41,10 @@ def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
             lost.add(turn.at.get("top_k", ""))
         else:
             body["top_k"] = turn.top_k
-    if turn.logprobs is not None:
+    if turn.logprobs:
         body["logprobs"] = True
-        if turn.logprobs:
-            body["top_logprobs"] = turn.logprobs
+        if turn.top_logprobs:
+            body["top_logprobs"] = turn.top_logprobs
     if turn.output_format is not None:
         body["response_format"] = _format(turn.output_format)
     if turn.audio is not None:

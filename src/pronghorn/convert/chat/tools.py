@@ -29,8 +29,10 @@ def read_tool(value: Any, at: str, unknown: list[str]) -> Tool | HostedTool:
     nested = fields.nested("function")
     if nested is None:
         return read_function(fields, at, unknown)
-    tool = read_function(nested, at, unknown)
-    tool.cache = tool.cache or read_cache(fields, unknown)
+    tool = read_function(nested, nested.at, unknown)
+    outer = read_cache(fields, unknown)
+    if outer and not tool.cache:
+        tool.cache, tool.at = outer, at
     unknown += fields.left()
     return tool
 

@@ -54,7 +54,8 @@ def read_config(config: Named, turn: Turn) -> None:
 
 def _read_logprobs(config: Named, turn: Turn) -> None:
     if config.flag("responseLogprobs"):
-        give(turn, "logprobs", config.integer("logprobs") or 0, config.path("responseLogprobs"))
+        give(turn, "logprobs", True, config.path("responseLogprobs"))
+        give(turn, "top_logprobs", config.integer("logprobs") or None, config.path("logprobs"))
 
 
 # The form of the answer.

@@ -74,10 +74,11 @@ class Config:
                 self.written["seed"] = turn.seed
             else:
                 self._lose("seed")
-        if turn.logprobs is not None:
+        if turn.logprobs:
             self.written["responseLogprobs"] = True
-            if turn.logprobs:
-                self._put("logprobs", "logprobs", min(turn.logprobs, _MAX_LOGPROBS), turn.logprobs)
+            if turn.top_logprobs:
+                most = min(turn.top_logprobs, _MAX_LOGPROBS)
+                self._put("logprobs", "top_logprobs", most, turn.top_logprobs)
 
     def _write_amounts(self, target: Target) -> None:
         turn = self._turn

@@ -93,7 +93,7 @@ def envelope(turn: Turn, ids: Ids, model: str, created_s: int, tier: str) -> Jso
         },
         "tool_choice": "auto" if turn.tool_choice is None else tools.write_choice(turn.tool_choice, turn),
         "tools": [_tool(tool) for tool in turn.tools if isinstance(tool, Tool) or tool.origin == NAME],
-        "top_logprobs": turn.logprobs or 0,
+        "top_logprobs": turn.top_logprobs or 0,
         "top_p": 1.0 if turn.top_p is None else turn.top_p,
         "truncation": "disabled",
         "metadata": turn.metadata or {},

@@ -74,9 +74,10 @@ def _read_sampling(given: _Given) -> None:
     given.put("top_p", fields.number("top_p"))
     top, include = fields.integer("top_logprobs"), fields.strings("include") or ()
     if top:
-        given.put("logprobs", top, "top_logprobs")
-    elif "message.output_text.logprobs" in include:
-        given.put("logprobs", 0, "include")
+        given.put("logprobs", True, "top_logprobs")
+        given.put("top_logprobs", top)
+    if "message.output_text.logprobs" in include:
+        given.put("logprobs", True, "include")
 
 
 def _read_text(given: _Given) -> None:

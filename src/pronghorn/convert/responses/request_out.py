@@ -40,8 +40,8 @@ def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
     _write_tools(turn, body, lost)
     _write_reasoning(turn, body, include)
     _write_text(turn, body)
-    if turn.logprobs is not None:
-        body["top_logprobs"] = turn.logprobs
+    if turn.logprobs:
+        body["top_logprobs"] = turn.top_logprobs or 0
         include.append("message.output_text.logprobs")
     if include:
         body["include"] = include

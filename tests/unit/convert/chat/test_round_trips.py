@@ -129,7 +129,7 @@ formats = st.one_of(
         flags,
     ),
 )
-turns = st.builds(
+plain_turns = st.builds(
     Turn,
     model=st.just("m"),
     messages=rounds(),
@@ -146,7 +146,7 @@ turns = st.builds(
     seed=st.none() | st.integers(-(2**63), 2**63),
     presence_penalty=st.none() | numbers,
     frequency_penalty=st.none() | numbers,
-    logprobs=st.none() | st.integers(0, 20),
+    logprobs=st.none() | st.just(True),
     output_format=st.none() | formats,
     reasoning=st.none() | reasonings,
     verbosity=st.none() | st.sampled_from(["low", "high"]),
@@ -156,6 +156,11 @@ turns = st.builds(
     metadata=st.none() | st.dictionaries(names, words, max_size=2),
     service_tier=st.none() | st.sampled_from(["auto", "default", "flex", "priority"]),
     cache_key=st.none() | names,
+)
+turns = plain_turns | st.builds(
+    lambda turn, most: msgspec.structs.replace(turn, logprobs=True, top_logprobs=most),
+    plain_turns,
+    st.integers(1, 20),
 )
 
 

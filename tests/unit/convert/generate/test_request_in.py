@@ -79,8 +79,7 @@ FIELDS: list[tuple[Json, str, Any, str]] = [
     ({"stopSequences": ["a"]}, "stop", ["a"], "stopSequences"),
     ({"presencePenalty": 0.1}, "presence_penalty", 0.1, "presencePenalty"),
     ({"frequency_penalty": -1}, "frequency_penalty", -1, "frequency_penalty"),
-    ({"responseLogprobs": True}, "logprobs", 0, "responseLogprobs"),
-    ({"responseLogprobs": True, "logprobs": 3}, "logprobs", 3, "responseLogprobs"),
+    ({"responseLogprobs": True}, "logprobs", True, "responseLogprobs"),
     ({"responseMimeType": "text/plain"}, "output_format", OutputFormat("text"), "responseMimeType"),
     (
         {"response_mime_type": "application/json"},
@@ -136,6 +135,12 @@ def test_fields_of_the_config(config: Json, name: str, value: Any, path: str) ->
     assert getattr(turn, name) == value
     assert turn.at == {name: f"$.generationConfig.{path}"}
     assert turn.unknown == []
+
+
+def test_alternatives_to_tokens_are_a_field_of_their_own() -> None:
+    turn = read(generationConfig={"responseLogprobs": True, "logprobs": 3})
+    assert (turn.logprobs, turn.top_logprobs) == (True, 3)
+    assert turn.at["top_logprobs"] == "$.generationConfig.logprobs"
 
 
 def test_the_config_itself_may_be_written_in_snake_case() -> None:

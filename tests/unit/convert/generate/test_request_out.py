@@ -104,8 +104,8 @@ CONFIG: list[tuple[str, Json, Json, list[str]]] = [
     (NEW, {"seed": 2**31, "top_k": 1}, {"topK": 1}, ["$.seed"]),
     (NEW, {"presence_penalty": 2.0}, {"presencePenalty": 1.99}, ["$.presence_penalty"]),
     (NEW, {"frequency_penalty": -2}, {"frequencyPenalty": -2}, []),
-    (NEW, {"logprobs": 0}, {"responseLogprobs": True}, []),
-    (NEW, {"logprobs": 5}, {"responseLogprobs": True, "logprobs": 5}, []),
+    (NEW, {"logprobs": True}, {"responseLogprobs": True}, []),
+    (NEW, {"logprobs": True, "top_logprobs": 5}, {"responseLogprobs": True, "logprobs": 5}, []),
     (NEW, {"output_format": OutputFormat("json_object")}, {"responseMimeType": "application/json"}, []),
     (
         NEW,

@@ -137,13 +137,15 @@ def turns(draw: st.DrawFn) -> Turn:
         seed=maybe(st.integers(-(2**31), 2**31 - 1)),
         presence_penalty=maybe(st.floats(-2, 1.9)),
         frequency_penalty=maybe(st.floats(-2, 1.9)),
-        logprobs=maybe(st.integers(0, 20)),
+        logprobs=maybe(st.just(True)),
         output_format=maybe(formats),
         reasoning=maybe(st.builds(Reasoning, levels, is_shown=st.booleans())),
         modalities=maybe(st.sampled_from([["image"], ["text", "image"], ["audio"]])),
         audio=maybe(st.just(AudioOutput("Kore"))),
         service_tier=maybe(st.sampled_from(["default", "flex", "priority"])),
     )
+    if turn.logprobs:
+        turn.top_logprobs = maybe(st.integers(1, 20))
     if names:
         some = st.lists(st.sampled_from(names), unique=True)
         turn.tool_choice = maybe(st.builds(ToolChoice, st.sampled_from(["auto", "required"]), some))

@@ -331,8 +331,9 @@ def test_choices_of_hosted_tools_are_named() -> None:
         ({"reasoning": {"effort": "low"}}, "reasoning", Reasoning("low")),
         ({"reasoning": {"generate_summary": "concise"}}, "reasoning", Reasoning(is_shown=True)),
         ({"reasoning": {"effort": None, "summary": None}}, "reasoning", None),
-        ({"top_logprobs": 3}, "logprobs", 3),
-        ({"include": ["message.output_text.logprobs"]}, "logprobs", 0),
+        ({"top_logprobs": 3}, "logprobs", True),
+        ({"top_logprobs": 3}, "top_logprobs", 3),
+        ({"include": ["message.output_text.logprobs"]}, "logprobs", True),
         ({"top_logprobs": 0}, "logprobs", None),
         ({"text": {"format": {"type": "json_object"}}}, "output_format", OutputFormat("json_object")),
         (

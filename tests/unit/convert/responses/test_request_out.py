@@ -325,7 +325,10 @@ def test_reasoning_comes_back_with_its_proof(
         ({"max_output_tokens": 3}, {"max_output_tokens": 16}),
         ({"max_output_tokens": 300}, {"max_output_tokens": 300}),
         ({"is_stream": True}, {"stream": True}),
-        ({"logprobs": 2}, {"top_logprobs": 2, "include": ["message.output_text.logprobs"]}),
+        (
+            {"logprobs": True, "top_logprobs": 2},
+            {"top_logprobs": 2, "include": ["message.output_text.logprobs"]},
+        ),
         ({"verbosity": "low"}, {"text": {"verbosity": "low"}}),
         ({"output_format": OutputFormat("json_object")}, {"text": {"format": {"type": "json_object"}}}),
         (

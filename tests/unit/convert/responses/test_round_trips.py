@@ -128,7 +128,7 @@ formats = st.one_of(
         st.none() | st.booleans(),
     ),
 )
-turns = st.builds(
+plain_turns = st.builds(
     Turn,
     model=st.just("m"),
     messages=rounds(),
@@ -139,7 +139,7 @@ turns = st.builds(
     max_output_tokens=st.none() | st.integers(16, 9000),
     temperature=st.none() | st.integers(0, 2) | st.floats(0, 2),
     top_p=st.none() | st.floats(0, 1),
-    logprobs=st.none() | st.integers(0, 20),
+    logprobs=st.none() | st.just(True),
     output_format=st.none() | formats,
     reasoning=st.none() | reasonings,
     verbosity=st.none() | st.sampled_from(["low", "high"]),
@@ -147,6 +147,11 @@ turns = st.builds(
     metadata=st.none() | st.dictionaries(names, words, max_size=2),
     service_tier=st.none() | st.sampled_from(["auto", "default", "flex", "priority"]),
     cache_key=st.none() | names,
+)
+turns = plain_turns | st.builds(
+    lambda turn, most: msgspec.structs.replace(turn, logprobs=True, top_logprobs=most),
+    plain_turns,
+    st.integers(1, 20),
 )
 
 
