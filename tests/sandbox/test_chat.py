@@ -102,6 +102,13 @@ async def test_tools_are_called_with_arguments_that_validate(client: aiohttp.Cli
     assert json.loads("".join(delta["function"]["arguments"] for delta in deltas)) == arguments
 
 
+async def test_words_of_the_system_behind_the_users_change_nothing(client: aiohttp.ClientSession) -> None:
+    body = user("call get_weather for Oslo, 3 days", tools=[WEATHER])
+    body["messages"].append({"role": "system", "content": "The date is unknown."})
+    [call] = (await ask(client, body))["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["name"] == "get_weather"
+
+
 async def test_a_tool_result_is_told(client: aiohttp.ClientSession) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
     body = user("weather?", tools=[WEATHER])

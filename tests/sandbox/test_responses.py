@@ -191,6 +191,18 @@ async def test_tool_calls_have_valid_arguments_and_their_outputs_are_told(
     assert "No tool call found" in (await refused(client, asked([user, output])))["message"]
 
 
+async def test_a_tool_of_a_namespace_is_called_with_it(client: aiohttp.ClientSession) -> None:
+    space = {"type": "namespace", "name": "forecast", "description": "Weather.", "tools": [WEATHER]}
+    body = asked("call get_weather for Oslo, 3 days", tools=[space])
+    response = await ask(client, body)
+    [call] = response["output"]
+    assert (call["namespace"], call["name"]) == ("forecast", "get_weather")
+    assert response["tools"][0]["name"] == "forecast"
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "4 degrees"}
+    user = {"role": "user", "content": body["input"]}
+    assert "4 degrees" in text(await ask(client, asked([user, call, output], tools=[space])))
+
+
 @pytest.mark.parametrize(
     ("choice", "called"),
     [
@@ -408,6 +420,11 @@ async def test_a_stream_can_be_cut_or_end_too_early(client: aiohttp.ClientSessio
             "text.format.name",
         ),
         (asked("x", tools=[{"type": "file_search"}]), "unsupported_value", "tools[0].type"),
+        (
+            asked("x", tools=[{"type": "namespace", "name": "n", "description": "d"}]),
+            "missing_required_parameter",
+            "tools[0].tools",
+        ),
         (asked("x", tool_choice={"type": "function", "name": "f"}), None, "tool_choice"),
         (asked("x", background=True, store=False), None, "background"),
         (asked("x") | {"model": "sandbox-429"}, "rate_limit_exceeded", None),

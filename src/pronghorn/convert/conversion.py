@@ -38,6 +38,7 @@ class Conversion:
         """Complete once `request` was called."""
         self.to = to
         self.custom = {tool.name for tool in turn.tools if isinstance(tool, Tool) and tool.is_custom}
+        self._namespaces = {tool.name: tool.namespace for tool in turn.tools if isinstance(tool, Tool)}
         self._names = fit(turn, target, self.losses)
         self.answered: list[Part] = []
         """What the vendor said, once it has said all of it."""
@@ -102,6 +103,7 @@ class Conversion:
         """The caller's own names, and the free text of tools that take it."""
         if isinstance(part, ToolCall):
             part.name = self._names.get(part.name, part.name)
+            part.namespace = self._namespaces.get(part.name, "")
             if part.name in self.custom and not part.is_custom:
                 part.is_custom = True
                 part.arguments = custom.unwrap(part.arguments)

@@ -137,7 +137,7 @@ def _skeleton(part: Part) -> Part:
     if isinstance(part, Thinking):
         return Thinking(id=part.id)
     assert isinstance(part, ToolCall)
-    return ToolCall(part.id, part.name, "", part.is_custom, part.signature)
+    return ToolCall(part.id, part.name, "", part.is_custom, part.signature, namespace=part.namespace)
 
 
 class Collector:

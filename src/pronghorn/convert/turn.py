@@ -90,6 +90,8 @@ class ToolCall(msgspec.Struct, tag="tool_call", tag_field="part"):
     signature: Signature | None = None
     cache: str = ""
     at: str = ""
+    namespace: str = ""
+    """That of its tool."""
 
 
 class ToolResult(msgspec.Struct, tag="tool_result", tag_field="part"):
@@ -137,6 +139,8 @@ class Tool(msgspec.Struct):
     is_custom: bool = False
     """Takes free text, perhaps of the grammar `format` (in OpenAI's shape)."""
     format: Json | None = None
+    namespace: str = ""
+    """Of OpenAI: `name` begins with it."""
     cache: str = ""
     at: str = ""
 

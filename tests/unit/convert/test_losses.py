@@ -1,5 +1,6 @@
 """What gets lost on the way is named once and by its own path, and what is not lost is not named."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pronghorn.convert.dialect import Target
 from pronghorn.convert.events import Grew, Opened, Started, tidy
 from pronghorn.convert.turn import Citation, Json, Text, ToolCall
 from pronghorn.errors import BadRequest, UpstreamError
+from pronghorn.kit import sse
 
 USER: Json = {"role": "user", "content": "Hi"}
 PNG: Json = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
@@ -87,6 +89,63 @@ def test_a_grammar_is_nested_for_chat() -> None:
     written, _ = converted("responses", "chat", body, vendor="openai")
     nested = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: A"}}
     assert written["tools"][0]["custom"]["format"] == nested
+
+
+NAMESPACE: Json = {
+    "type": "namespace",
+    "name": "crm",
+    "description": "Of our customers.",
+    "tools": [
+        {"type": "function", "name": "find", "description": "One.", "parameters": {"type": "object"}},
+        {"type": "custom", "name": "note"},
+    ],
+}
+
+
+def of_namespace() -> Conversion:
+    dialects = convert.load()
+    called: Json = {
+        "type": "function_call",
+        "call_id": "a",
+        "name": "find",
+        "namespace": "crm",
+        "arguments": "{}",
+    }
+    given = [USER, called, {"type": "function_call_output", "call_id": "a", "output": "none"}]
+    find: Json = {"type": "function", "name": "find", "parameters": {"type": "object"}}
+    body = {"model": "m", "input": given, "tools": [find, NAMESPACE]}
+    asked = dialects["responses"].read_request(body)
+    return Conversion(dialects["responses"], dialects["chat"], asked, Target(model="m"))
+
+
+def test_tools_of_a_namespace_go_by_their_full_names() -> None:
+    conversion = of_namespace()
+    written = conversion.request()
+    functions = [tool.get("function") or tool["custom"] for tool in written["tools"]]
+    assert [tool["name"] for tool in functions] == ["find", "crm__find", "crm__note"]
+    assert functions[1]["description"] == "Of our customers.\n\nOne."
+    assert written["messages"][1]["tool_calls"][0]["function"]["name"] == "crm__find"
+    assert conversion.losses.paths == []
+
+
+def test_the_caller_of_a_namespace_gets_its_own_names_back() -> None:
+    calls = [
+        {"id": str(index), "type": "function", "function": {"name": name, "arguments": '{"input":"x"}'}}
+        for index, name in enumerate(["find", "crm__find", "crm__note"])
+    ]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    answer = {"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    body = json.dumps(answer).encode()
+    whole = json.loads(of_namespace().reply(body))["output"]
+    events = [sse.data_of(event) for event in sse.Splitter().feed(of_namespace().replayed(body))]
+    ends = [json.loads(data) for data in events if data and b"response.completed" in data]
+    for output in (whole, ends[-1]["response"]["output"]):
+        named = [(item["type"], item.get("namespace"), item["name"]) for item in output]
+        assert named == [
+            ("function_call", None, "find"),
+            ("function_call", "crm", "find"),
+            ("custom_tool_call", "crm", "note"),
+        ]
 
 
 def test_a_place_of_an_odd_kind_is_passed_over() -> None:

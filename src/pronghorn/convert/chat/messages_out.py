@@ -123,7 +123,7 @@ class _Writer:
         if result.cache and texts and isinstance(last := texts[-1], Text):
             if last.cache not in ("", result.cache) and last.at:
                 self._lost.add(f"{last.at}.cache_control")  # there is one place for both
-            texts[-1] = msgspec.structs.replace(last, cache=result.cache, at=last.at or result.at)
+            texts[-1] = msgspec.structs.replace(last, cache=result.cache, at=result.at)
         elif result.cache and result.at:
             self._lost.add(f"{result.at}.cache_control")
         content = self._content(texts, "\n\n")

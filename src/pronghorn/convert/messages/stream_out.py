@@ -70,6 +70,10 @@ class Writer:
         self._pieces: list[str] = []
         """What the open block has grown by."""
         self._signature: Signature | None = None
+        self._late: Json | None = None
+        """The signature of a text that was over, to go before the next part. Clients take the last block for the
+        answer, so after the last one it is left out: no vendor asks for it.
+        """
         self._has_refusal = False
         self._finished = Finished("stop")
         self._usage: Usage | None = None
@@ -107,9 +111,10 @@ class Writer:
         out = self._close()
         self._open, self._pieces = part, []
         self._signature = part.signature if isinstance(part, Thinking) else None
-        before = carrier(part)
-        if before is not None:
-            out += self._carry(before)
+        for carried in (self._late, carrier(part)):
+            if carried is not None:
+                out += self._carry(carried)
+        self._late = None
         text = media_text(part) if isinstance(part, Media) else ""
         if isinstance(part, Text | Refusal) or text:
             self._growth = _TEXT
@@ -173,8 +178,7 @@ class Writer:
             out = self._delta(_INPUT, "{}")
         out += self._stop()
         if isinstance(part, Text) and self._signature is not None:
-            late = carrier(Text("", signature=self._signature))
-            out += self._carry(late) if late is not None else b""
+            self._late = carrier(Text("", signature=self._signature))
         return out
 
     def _stop(self) -> bytes:

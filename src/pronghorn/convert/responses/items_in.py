@@ -5,6 +5,7 @@ from typing import Any
 from pronghorn.convert.fields import Fields, wrong
 from pronghorn.convert.responses import citations, media, signatures
 from pronghorn.convert.responses.signatures import NAME, Carried
+from pronghorn.convert.responses.tools import full_name
 from pronghorn.convert.turn import (
     Foreign,
     Json,
@@ -25,7 +26,7 @@ _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 _RESULTS = ("function_call_output", "custom_tool_call_output")
 _COMMON = {"type", "id", "status"}
 _MESSAGE = frozenset({"role", "content"} | _COMMON)
-_CALL = {kind: frozenset({"call_id", "name", name} | _COMMON) for kind, name in _CALLS.items()}
+_CALL = {kind: frozenset({"call_id", "name", "namespace", name} | _COMMON) for kind, name in _CALLS.items()}
 _RESULT = frozenset({"call_id", "output"} | _COMMON)
 _REASONING = frozenset({"summary", "content", "encrypted_content"} | _COMMON)
 _TEXT = frozenset({"type", "text", "annotations", "logprobs"})
@@ -151,7 +152,9 @@ class _Reader:
         if not isinstance(call_id, str):
             call_id = _text(item, "call_id", at)
         is_custom = kind == "custom_tool_call"
-        self._say(ToolCall(call_id, _text(item, "name", at), given or "", is_custom, at=at), at)
+        namespace = _text(item, "namespace", at) if item.get("namespace") else ""
+        name = full_name(namespace, _text(item, "name", at))
+        self._say(ToolCall(call_id, name, given or "", is_custom, at=at, namespace=namespace), at)
 
     def _result(self, item: Json, at: str, *, is_custom: bool) -> None:
         self._leave(item, _RESULT, at)

@@ -3,6 +3,7 @@
 from pronghorn.convert.dialect import Losses
 from pronghorn.convert.responses import citations, media, signatures
 from pronghorn.convert.responses.signatures import NAME
+from pronghorn.convert.responses.tools import short_name
 from pronghorn.convert.turn import (
     Foreign,
     Json,
@@ -152,16 +153,9 @@ class _Writer:
 
 def call_item(call: ToolCall) -> Json:
     """As it stands in input and, but for its id and status, in output."""
+    common: Json = {"call_id": call.id, "name": short_name(call)}
+    if call.namespace:
+        common["namespace"] = call.namespace
     if call.is_custom:
-        return {
-            "type": "custom_tool_call",
-            "call_id": call.id,
-            "name": call.name,
-            "input": call.arguments,
-        }
-    return {
-        "type": "function_call",
-        "call_id": call.id,
-        "name": call.name,
-        "arguments": call.arguments or "{}",
-    }
+        return {"type": "custom_tool_call", **common, "input": call.arguments}
+    return {"type": "function_call", **common, "arguments": call.arguments or "{}"}

@@ -56,10 +56,7 @@ def _read_conversation(given: _Given) -> None:
 
 def _read_tools(given: _Given) -> None:
     fields, unknown = given.fields, given.turn.unknown
-    found = [
-        tools.read_tool(value, f"$.tools[{index}]", unknown)
-        for index, value in enumerate(fields.listing("tools") or ())
-    ]
+    found = tools.read_tools(fields.listing("tools") or [], "$.tools", unknown)
     given.put("tools", found or None)
     choice = fields.take("tool_choice")
     if choice is not None:

@@ -289,7 +289,7 @@ class Writer:
         if part.is_custom:
             out = self._sse("response.custom_tool_call_input.done", self._place | {"input": text})
             return out + self._finish_item(self._item | {"input": text})
-        done = {"name": part.name, "arguments": text}
+        done = {"name": self._item["name"], "arguments": text}
         out = self._sse("response.function_call_arguments.done", self._place | done)
         return out + self._finish_item(self._item | {"arguments": text, "status": "completed"})
 

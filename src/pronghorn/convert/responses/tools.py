@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pronghorn.convert.dialect import Losses
 from pronghorn.convert.fields import Fields, wrong
 from pronghorn.convert.responses.signatures import NAME
-from pronghorn.convert.turn import HostedTool, Json, Tool, ToolChoice, Turn
+from pronghorn.convert.turn import HostedTool, Json, Tool, ToolCall, ToolChoice, Turn
 
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "auto": "auto",
@@ -17,7 +17,42 @@ _NO_ARGUMENTS: Json = {"type": "object", "properties": {}}
 _PLACE = ("city", "region", "country", "timezone")
 
 
-def read_tool(value: Any, at: str, unknown: list[str]) -> Tool | HostedTool:
+def read_tools(values: list[Any], at: str, unknown: list[str]) -> list[Tool | HostedTool]:
+    found: list[Tool | HostedTool] = []
+    for index, value in enumerate(values):
+        place = f"{at}[{index}]"
+        if isinstance(value, dict) and value.get("type") == "namespace":
+            found += _read_namespace(Fields(value, place), unknown)
+        else:
+            found.append(_read_tool(value, place, unknown))
+    return found
+
+
+def _read_namespace(fields: Fields, unknown: list[str]) -> list[Tool | HostedTool]:
+    """The tools in it, each by its full name; the first one tells what they are for."""
+    fields.take("type")
+    namespace, purpose = fields.required_text("name"), fields.text("description")
+    inner = read_tools(fields.listing("tools") or [], fields.path("tools"), unknown)
+    unknown += fields.left()
+    for tool in inner:
+        if isinstance(tool, Tool):
+            tool.name, tool.namespace = full_name(namespace, tool.name), namespace
+            if purpose:
+                tool.description = f"{purpose}\n\n{tool.description}".strip()
+                purpose = None
+    return inner
+
+
+def full_name(namespace: str, name: str) -> str:
+    """Two namespaces may have tools of one name, other dialects have no namespaces."""
+    return f"{namespace}__{name}" if namespace else name
+
+
+def short_name(call: ToolCall) -> str:
+    return call.name.removeprefix(f"{call.namespace}__") if call.namespace else call.name
+
+
+def _read_tool(value: Any, at: str, unknown: list[str]) -> Tool | HostedTool:
     fields = Fields(value, at)
     kind = fields.take("type") or "function"
     if kind not in ("function", "custom"):

@@ -88,7 +88,7 @@ async def _text(body: dict[str, Any], messages: list[dict[str, Any]], prompt: st
         return json.dumps(Sampler(schema, prompt).sample(), ensure_ascii=False)
     if isinstance(wanted, dict) and wanted.get("type") == "json_object":
         return json.dumps({"answer": pictures or f"You said: {prompt[:200]}"}, ensure_ascii=False)
-    if messages[-1]["role"] in ("tool", "function"):
+    if _last_role(messages) in ("tool", "function"):
         results = [chat_prompt.text_of(m) for m in messages if m["role"] in ("tool", "function")]
         return f"The tool says: {'; '.join(results)[:2_000]}"
     if said := _SAY.search(prompt):
@@ -129,9 +129,15 @@ def _chosen(
     mentioned = [tool for tool in tools if _named(tool).lower() in prompt.lower()]
     if choice == "required":
         return mentioned or tools[:1]
-    if messages[-1]["role"] != "user":
+    if _last_role(messages) != "user":
         return []
     return mentioned or (tools[:1] if _WANTS_TOOL.search(prompt) else [])
+
+
+def _last_role(messages: list[dict[str, Any]]) -> str:
+    """Of who spoke last but for the system, which may speak anywhere."""
+    roles = [message["role"] for message in messages if message["role"] not in ("system", "developer")]
+    return roles[-1] if roles else ""
 
 
 def _named(tool: dict[str, Any]) -> str:

@@ -122,7 +122,7 @@ def check_refused(response: Shape) -> None:
 def _items(asked: Asked, decided: Answer) -> list[Shape]:
     items = [_reasoning(asked, decided)] if decided.reasoning else []
     if decided.calls:
-        return items + [_call(call) for call in decided.calls]
+        return items + [_call(call, _namespace_of(call, asked.tools)) for call in decided.calls]
     prompt = chat_prompt.last_user_text(asked.messages)
     if asked.must_search or (asked.may_search and _wants_search(asked, prompt)):
         items.append(_search(asked, prompt))
@@ -153,8 +153,19 @@ def _reasoning(asked: Asked, decided: Answer) -> Shape:
     return item
 
 
-def _call(call: Call) -> Shape:
+def _namespace_of(call: Call, tools: list[Shape]) -> str | None:
+    if any(tool.get("name") == call.name and tool["type"] != "namespace" for tool in tools):
+        return None
+    spaces = [tool for tool in tools if tool["type"] == "namespace"]
+    return next(
+        (tool["name"] for tool in spaces if any(one["name"] == call.name for one in tool["tools"])), None
+    )
+
+
+def _call(call: Call, namespace: str | None) -> Shape:
     common = {"call_id": call.id, "name": call.name}
+    if namespace is not None:
+        common["namespace"] = namespace
     if call.is_custom:
         return {"id": new_id("ctc"), "type": "custom_tool_call", **common, "input": call.arguments}
     told = {"arguments": call.arguments, "status": "completed"}

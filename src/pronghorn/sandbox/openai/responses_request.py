@@ -205,9 +205,11 @@ def _tools(given: Any) -> list[Shape]:
 
 def _tool(tool: Any, place: str) -> Shape:
     kind = tool.get("type") if isinstance(tool, dict) else None
+    if kind == "namespace":
+        return _namespace(tool, place)
     if kind not in ("function", "custom", *WEB_SEARCHES):
         raise SandboxError(
-            f"The sandbox does not play the tool '{kind}': it has function, custom and web_search.",
+            f"The tool '{kind}' is not played here: only function, custom, namespace and web_search are.",
             param=f"{place}.type",
             code="unsupported_value",
         )
@@ -227,6 +229,17 @@ def _tool(tool: Any, place: str) -> Shape:
     return filled
 
 
+def _namespace(tool: Shape, place: str) -> Shape:
+    for name in ("name", "description", "tools"):
+        if not tool.get(name):
+            raise missing(f"{place}.{name}")
+    inner = [_tool(one, f"{place}.tools[{index}]") for index, one in enumerate(_list(tool, "tools"))]
+    for index, one in enumerate(inner):
+        if one["type"] not in ("function", "custom"):
+            raise not_among(f"{place}.tools[{index}].type", one["type"], ("function", "custom"))
+    return tool | {"tools": inner}
+
+
 def _choose(asked: Asked, choice: Any) -> None:
     """Fill in `chat`: the tools that may be called, the choice in the chat's words, and the search."""
     tools = asked.tools
@@ -236,7 +249,8 @@ def _choose(asked: Asked, choice: Any) -> None:
         choice = choice.get("mode", "auto")
     _check_choice(choice, tools)
     searching = [tool for tool in tools if tool["type"] in WEB_SEARCHES]
-    callable_ = [tool for tool in tools if tool["type"] not in WEB_SEARCHES]
+    callable_ = [tool for tool in tools if tool["type"] not in (*WEB_SEARCHES, "namespace")]
+    callable_ += [inner for tool in tools if tool["type"] == "namespace" for inner in tool["tools"]]
     chosen = choice.get("type") if isinstance(choice, dict) else choice
     asked.must_search = chosen in WEB_SEARCHES or (chosen == "required" and not callable_)
     asked.may_search = bool(searching) and chosen == "auto"

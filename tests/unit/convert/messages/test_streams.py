@@ -345,11 +345,14 @@ def test_a_signature_that_waits_is_told_at_the_end_of_a_stream_without_a_reason(
     assert whole(read(*given)).choices[0].parts == [Thinking("", theirs)]
 
 
-def test_a_texts_late_signature_follows_it() -> None:
-    theirs = Signature("generate", "g")
-    reply = Reply("msg_1", "m", [Choice([Text("Hi", signature=theirs)])])
+def test_a_texts_late_signature_goes_before_what_follows() -> None:
+    theirs, call = Signature("generate", "g"), ToolCall("c", "f", "{}", signature=Signature("generate", "h"))
+    reply = Reply("msg_1", "m", [Choice([Text("Hi", signature=theirs), call])])
     found = whole(read(*written(replay(reply))))
-    assert found.choices[0].parts == [Text("Hi"), Thinking("", theirs)]
-    message = dialect.write_reply(found, Turn())
-    again = dialect.read_request({"messages": [message | {"role": "assistant"}]})
-    assert [getattr(part, "signature", None) for part in again.messages[0].parts] == [theirs]
+    assert found.choices[0].parts[:2] == [Text("Hi"), Thinking("", theirs)]
+
+
+def test_a_text_that_ends_the_answer_stays_its_last_block() -> None:
+    """Where clients look for the answer."""
+    reply = Reply("msg_1", "m", [Choice([Text("Hi", signature=Signature("generate", "g"))])])
+    assert whole(read(*written(replay(reply)))).choices[0].parts == [Text("Hi")]

@@ -372,7 +372,7 @@ def test_what_has_no_place_is_named_by_its_path() -> None:
         [
             {"role": "user", "phase": "x", "content": [{"type": "input_text", "text": "a", "odd": 1}]},
             {"role": "user", "content": [{"type": "hologram"}, {"type": "input_text", "text": "b"}]},
-            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "namespace": "n"},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "colour": "n"},
         ],
         truncation="auto",
         max_tool_calls=3,
@@ -392,7 +392,7 @@ def test_what_has_no_place_is_named_by_its_path() -> None:
         "$.input[0].content[0].odd",
         "$.input[0].phase",
         "$.input[1].content[0]",
-        "$.input[2].namespace",
+        "$.input[2].colour",
         "$.max_tool_calls",
         "$.prompt",
         "$.reasoning.effort",
