@@ -28,8 +28,10 @@ class Fields:
 
     def take(self, name: str) -> Any:
         """The value, of whatever kind; None if it is not there or null."""
-        self._taken.add(name)
-        return self.members.get(name)
+        value = self.members.get(name)
+        if value is not None:
+            self._taken.add(name)
+        return value
 
     def text(self, name: str) -> str | None:
         return self._kind(name, str, "a string")
@@ -48,9 +50,11 @@ class Fields:
 
     def integer(self, name: str) -> int | None:
         value = self.take(name)
+        if value is None:
+            return None
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        if isinstance(value, bool) or not isinstance(value, int):
             raise wrong(self.path(name), "a whole number")
         return value
 
@@ -83,6 +87,8 @@ class Fields:
 
     def left(self) -> list[str]:
         """Paths of members that are there, not null, and that nobody took."""
+        if len(self._taken) == len(self.members):
+            return []
         return [
             self.path(name)
             for name, value in self.members.items()
@@ -90,8 +96,11 @@ class Fields:
         ]
 
     def _kind(self, name: str, kind: type[T], called: str) -> T | None:
-        value = self.take(name)
-        if value is not None and not isinstance(value, kind):
+        value = self.members.get(name)
+        if value is None:  # as most fields of most requests are
+            return None
+        self._taken.add(name)
+        if not isinstance(value, kind):
             raise wrong(self.path(name), called)
         return value
 

@@ -99,7 +99,8 @@ def _answered(messages: list[Message]) -> list[Message]:
             if message.role == "system" or message.role == "developer":
                 ordered.append(message)  # says nothing about the calls
                 continue
-            _close(ordered, open_calls)
+            if open_calls:
+                _close(ordered, open_calls)
             ordered.append(message)
             open_calls = {part.id: part for part in message.parts if isinstance(part, ToolCall)}
             continue
