@@ -71,6 +71,16 @@ def test_of_two_cache_marks_for_one_place_the_inner_one_is_named() -> None:
     assert lost == ["$.messages[2].content[0].content[0].cache_control"]
 
 
+def test_of_two_like_cache_marks_that_have_no_place_both_are_named() -> None:
+    mark = {"type": "ephemeral"}
+    text = {"type": "text", "text": "x", "cache_control": mark}
+    lost = converted("messages", "chat", result(text, cache_control=mark), vendor="openai")[1]
+    assert set(lost) == {
+        "$.messages[2].content[0].cache_control",
+        "$.messages[2].content[0].content[0].cache_control",
+    }
+
+
 def test_a_signature_of_a_call_that_its_own_vendor_does_not_get_is_named() -> None:
     call = {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "c2ln"}
     answer = {"functionResponse": {"id": "a", "name": "f", "response": {"result": "x"}}}

@@ -121,8 +121,9 @@ class _Writer:
         if result.is_error and result.at:
             self._lost.add(f"{result.at}.is_error")
         if result.cache and texts and isinstance(last := texts[-1], Text):
-            if last.cache not in ("", result.cache) and last.at:
-                self._lost.add(f"{last.at}.cache_control")  # there is one place for both
+            is_one = last.cache == result.cache and self._manners.is_wide
+            if last.cache and last.at and not is_one:
+                self._lost.add(f"{last.at}.cache_control")  # there is one place for both, or none
             texts[-1] = msgspec.structs.replace(last, cache=result.cache, at=result.at)
         elif result.cache and result.at:
             self._lost.add(f"{result.at}.cache_control")
