@@ -47,7 +47,7 @@ PICTURE = re.compile(r"!\[image\]\([^)]*\)")
 """As those that have no pictures in answers show one."""
 NOW_S = 1_700_000_000
 
-quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 long = settings(quick, max_examples=5_000)
 
 
