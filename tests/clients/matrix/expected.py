@@ -18,7 +18,7 @@ LOSSES: dict[str, Losses] = {
         "strict: nothing may be dropped": dict.fromkeys(
             ("Anthropic", "Gemini"), STRICT.format("$.logit_bias")
         ),
-        "logprobs": {"Anthropic": "dropped: $.logprobs"},
+        "logprobs": {"Anthropic": "dropped: $.logprobs, $.top_logprobs"},
         "document, text": NO_SUCH_OPTION,
         # Gemini's files have no names.
         "document, PDF": {"Gemini": "dropped: $.messages[0].content[1].filename"},
@@ -33,8 +33,8 @@ LOSSES: dict[str, Losses] = {
         "several answers, streamed": NO_SUCH_OPTION,
         "seed": NO_SUCH_OPTION,
         "logit_bias": NO_SUCH_OPTION,
-        "strict: nothing may be dropped": {"Anthropic": STRICT.format("$.top_logprobs")},
-        "logprobs": {"Anthropic": "dropped: $.top_logprobs"},
+        "strict: nothing may be dropped": {"Anthropic": STRICT.format("$.include, $.top_logprobs")},
+        "logprobs": {"Anthropic": "dropped: $.include, $.top_logprobs"},
         "document, text": NO_SUCH_OPTION,
         "document, PDF": {"Gemini": "dropped: $.input[0].content[1].filename"},
         "thinking between tools": {"Gemini": "dropped: $.input[1]"},
@@ -74,7 +74,9 @@ LOSSES: dict[str, Losses] = {
         "seed": {"Anthropic": "dropped: $.generationConfig.seed"},
         "logit_bias": NO_SUCH_OPTION,
         "strict: nothing may be dropped": {"Anthropic": STRICT.format("$.generationConfig.seed")},
-        "logprobs": {"Anthropic": "dropped: $.generationConfig.responseLogprobs"},
+        "logprobs": {
+            "Anthropic": "dropped: $.generationConfig.responseLogprobs, $.generationConfig.logprobs"
+        },
         "thinking, shown": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
         "thinking, shown, streamed": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
         "thinking between tools": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
