@@ -4,7 +4,6 @@ The AI SDK is small and always played. The command lines of Claude Code and Code
 test-nightly` fetches and plays them.
 """
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.clients.node.test_node import find_node
+from tests.clients.node.test_node import INSTALL_S, install
 from tests.process import Installation
 
 HERE = Path(__file__).parent
 CLI = HERE / "cli"
-INSTALL_S = 480
 PLAY_S = 60
 
 GPT, CLAUDE, GEMINI, DEEPSEEK = "gpt-5-mini", "claude-sonnet-5", "gemini-3.5-flash", "deepseek-chat"
@@ -43,18 +41,6 @@ env_key = "PRONGHORN_KEY"
 """The sandbox takes its arguments from the user's words, so there are no others."""
 
 pytestmark = pytest.mark.timeout(INSTALL_S + PLAY_S + 60)
-
-
-def install(folder: Path) -> list[str]:
-    """What the folder's lock says, once; gives the command for node."""
-    node, npm = find_node()
-    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    stamp = folder / "node_modules" / ".lock-sha256"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        done = subprocess.run([*npm, "ci"], cwd=folder, capture_output=True, text=True, timeout=INSTALL_S)
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(wanted)
-    return node
 
 
 def play(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> list[dict[str, Any]]:

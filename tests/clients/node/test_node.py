@@ -39,21 +39,22 @@ def find_node() -> tuple[list[str], list[str]]:
     return [node], [node, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
-def install(npm: list[str]) -> None:
-    """What the lock says, once: the stamp goes with the folder, which `npm ci` removes before it begins."""
-    wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    stamp = HERE / "node_modules" / ".lock-sha256"
+def install(folder: Path) -> list[str]:
+    """What the folder's lock says, once; gives the command for node."""
+    node, npm = find_node()
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / ".lock-sha256"
     if not stamp.exists() or stamp.read_text() != wanted:
-        done = subprocess.run([*npm, "ci"], cwd=HERE, capture_output=True, text=True, timeout=INSTALL_S)
+        done = subprocess.run([*npm, "ci"], cwd=folder, capture_output=True, text=True, timeout=INSTALL_S)
         assert done.returncode == 0, done.stderr
         stamp.write_text(wanted)
+    return node
 
 
 @pytest.fixture(scope="module")
 def outcomes(gateway: Installation) -> dict[str, str]:
     """Each cell that was played, and how it went."""
-    node, npm = find_node()
-    install(npm)
+    node = install(HERE)
     played = subprocess.run(
         [*node, "matrix.mjs", gateway.base_url, gateway.first["test_key"]],
         cwd=HERE,
