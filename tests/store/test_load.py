@@ -102,7 +102,7 @@ async def test_meters_survive_a_reload_and_rates_change(loader: Loader, database
     await add_key(database, "key_1", rpm=2, budget=1_000, spent=300)
     await loader.refresh()
     first = grant_of(loader, "key_1")
-    first.enter(loader._clock.monotonic())
+    first.enter(loader._clock.monotonic(), 0)
     first.meter.spent += 50
     await change(database, Key, "key_1", rpm=3, name="renamed", models=["a*"])
     await loader.refresh()
@@ -111,7 +111,7 @@ async def test_meters_survive_a_reload_and_rates_change(loader: Loader, database
     assert second.meter is first.meter
     assert second.purse is first.purse
     assert (second.name, second.budget_left(), second.meter.open_requests) == ("renamed", 650, 1)
-    assert second.meter.requests.level(loader._clock.monotonic()) == 2
+    assert second.meter.gate.requests.level(loader._clock.monotonic()) == 2
     assert second.allows_model("abc")
 
 

@@ -121,6 +121,10 @@ class Price:
             )
         return -(-pico_sum * factor_ppm // _NANO_DIVISOR)
 
+    def rate(self, component: str) -> int:
+        """Pico-dollars a unit, before the prices of long contexts; 0 without such a component."""
+        return self._units.get(component, 0)
+
     @property
     def is_by_call(self) -> bool:
         return "call" in self._units

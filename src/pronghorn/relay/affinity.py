@@ -27,7 +27,7 @@ class _Named(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Named)
 
 
-def of(exchange: Exchange) -> int | None:
+def of(exchange: Exchange, *, by_name_alone: bool = False) -> int | None:
     """A place on the ring; None where nothing names a conversation."""
     if not exchange.endpoint.is_turn or exchange.incoming.upload is not None:
         return None
@@ -36,6 +36,8 @@ def of(exchange: Exchange) -> int | None:
     except (ValueError, RecursionError):
         return None  # the peek has found the body good enough; this is only a preference
     given = named.prompt_cache_key or named.previous_response_id
+    if not given and by_name_alone:
+        return None
     prefix = given.encode() if given else _prefix(named)
     return place_of(exchange.grant.account_id.encode() + b"/" + prefix) if prefix else None
 

@@ -47,10 +47,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         "stream",
         "stream_options",
         "stream_format",
+        "models",
     )
     """Members that decide what is done or what it costs: no other parser may find others than ours did."""
     read: reading.Reader
     """Reads a whole answer: usage, finish, whether there was anything in it."""
+    needs: tuple[str, ...] = ("chat", "chat_images")
+    """Capabilities of models, any of which will do; the first is the one that is missing where there is none."""
     measure: Literal["chat", "tokens", "images", "speech", "audio", "free"]
     """How an upper bound of its cost is found."""
     bodies: tuple[bytes, ...] = (JSON,)
@@ -72,12 +75,24 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def _peek_messages(body: bytes) -> Peek:
     found = anthropic.peek_decoder.decode(body)
-    return Peek(model=found.model, stream=found.stream, max_tokens=found.max_tokens)
+    return Peek(
+        model=found.model,
+        stream=found.stream,
+        max_tokens=found.max_tokens,
+        models=found.models,
+        provider=found.provider,
+    )
 
 
 def _peek_responses(body: bytes) -> Peek:
     found = openai.responses_peek_decoder.decode(body)
-    return Peek(model=found.model, stream=found.stream, max_tokens=found.max_output_tokens)
+    return Peek(
+        model=found.model,
+        stream=found.stream,
+        max_tokens=found.max_output_tokens,
+        models=found.models,
+        provider=found.provider,
+    )
 
 
 def _peek_generate(body: bytes) -> Peek:
@@ -118,6 +133,7 @@ _TABLE = (
     ),
     Endpoint(
         name="completions",
+        needs=("completions", "chat"),
         path="completions",
         read=reading.completion,
         stream=streams.CompletionReader,
@@ -131,7 +147,7 @@ _TABLE = (
         is_turn=True,
         peek=_peek_messages,
         limit=("max_tokens",),
-        owned=_owned("model", "max_tokens", "stream"),
+        owned=_owned("model", "max_tokens", "stream", "models"),
         read=reading.messages,
         stream=streams.MessagesReader,
         measure="chat",
@@ -143,7 +159,7 @@ _TABLE = (
         is_turn=True,
         peek=_peek_responses,
         limit=("max_output_tokens",),
-        owned=(*_owned("model", "stream"), ("max_tokens", (b'"max_output_tokens"',))),
+        owned=(*_owned("model", "stream", "models"), ("max_tokens", (b'"max_output_tokens"',))),
         read=reading.response,
         stream=streams.ResponsesReader,
         measure="chat",
@@ -186,6 +202,7 @@ _TABLE = (
     ),
     Endpoint(
         name="embed_content",
+        needs=("embeddings",),
         path="",
         dialect="generate",
         peek=_peek_generate,
@@ -194,15 +211,19 @@ _TABLE = (
     ),
     Endpoint(
         name="batch_embed_contents",
+        needs=("embeddings",),
         path="",
         dialect="generate",
         peek=_peek_generate,
         read=reading.embedded,
         measure="tokens",
     ),
-    Endpoint(name="embeddings", path="embeddings", read=reading.listing, measure="tokens"),
+    Endpoint(
+        name="embeddings", path="embeddings", needs=("embeddings",), read=reading.listing, measure="tokens"
+    ),
     Endpoint(
         name="images_generations",
+        needs=("images", "chat_images"),
         path="images/generations",
         read=reading.images,
         stream=streams.EventReader,
@@ -212,6 +233,7 @@ _TABLE = (
     ),
     Endpoint(
         name="images_edits",
+        needs=("images", "chat_images"),
         path="images/edits",
         read=reading.images,
         stream=streams.EventReader,
@@ -222,6 +244,7 @@ _TABLE = (
     ),
     Endpoint(
         name="images_variations",
+        needs=("images", "chat_images"),
         path="images/variations",
         read=reading.images,
         measure="images",
@@ -231,6 +254,7 @@ _TABLE = (
     ),
     Endpoint(
         name="speech",
+        needs=("speech",),
         path="audio/speech",
         read=reading.binary,
         stream=streams.EventReader,
@@ -239,6 +263,7 @@ _TABLE = (
     ),
     Endpoint(
         name="transcriptions",
+        needs=("transcription",),
         path="audio/transcriptions",
         read=reading.transcript,
         stream=streams.EventReader,
@@ -248,6 +273,7 @@ _TABLE = (
     ),
     Endpoint(
         name="translations",
+        needs=("transcription",),
         path="audio/translations",
         read=reading.transcript,
         measure="audio",
@@ -256,12 +282,13 @@ _TABLE = (
     ),
     Endpoint(
         name="moderations",
+        needs=("moderations",),
         path="moderations",
         read=reading.listing,
         measure="tokens",
         default_model="omni-moderation-latest",
     ),
-    Endpoint(name="rerank", path="rerank", read=reading.listing, measure="tokens"),
+    Endpoint(name="rerank", path="rerank", needs=("rerank",), read=reading.listing, measure="tokens"),
 )
 
 ENDPOINTS = {endpoint.path: endpoint for endpoint in _TABLE if endpoint.path}

@@ -1,6 +1,7 @@
 """Exchange: one request between admission and settlement, and the single place where it is settled."""
 
 import time
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,6 +16,9 @@ from pronghorn.relay.endpoints import Endpoint
 from pronghorn.relay.incoming import Incoming
 from pronghorn.routing import Channel, Grant, Model
 from pronghorn.wire.usage import Usage
+
+if TYPE_CHECKING:
+    from pronghorn.relay.pulse import Pulse
 
 NOTHING = Usage()
 STRICT = b"x-pronghorn-strict"
@@ -31,6 +35,7 @@ class Exchange:
         "_metrics",
         "adjusted_limit",
         "attempts",
+        "body_bytes",
         "channel",
         "charge",
         "conversion",
@@ -41,14 +46,18 @@ class Exchange:
         "has_entered",
         "hold",
         "incoming",
+        "is_begun",
         "is_settled",
         "is_stream",
         "model",
         "model_name",
+        "ours",
         "place",
         "price",
+        "pulse",
         "started_s",
         "target",
+        "tokens",
         "upstream_failure",
         "upstream_model",
         "upstream_request_id",
@@ -66,8 +75,13 @@ class Exchange:
         self._journal = journal
         self._metrics = metrics
         self.started_s = time.monotonic()
+        self.body_bytes = len(incoming.body)
         self.model: Model | None = None
+        """The one that is asked now."""
         self.model_name = ""
+        """As the caller asked for it."""
+        self.ours: tuple[str, ...] = ()
+        """Members of the body that were meant for us, and are not for every vendor."""
         self.upstream_model = ""
         self.upstream_request_id = ""
         self.channel: Channel | None = None
@@ -78,11 +92,15 @@ class Exchange:
         self.price: Price = FREE
         self.hold = 0
         self.charge = 0
+        self.tokens = 0
         self.adjusted_limit = 0
         self.dropped: list[str] = []
         """What the vendor was not told, as JSON paths of the caller's request."""
         self.is_stream = False
         self.is_settled = self.has_entered = False
+        self.is_begun = False
+        """The head of a streamed answer is out."""
+        self.pulse: Pulse | None = None
         self.first_byte_ms = -1
         self.attempts: list[Attempt] = []
 
@@ -100,6 +118,12 @@ class Exchange:
         purse.held += amount
         meter.held += amount
         self.hold = amount
+
+    def return_hold(self) -> None:
+        """Another model is asked, with another price."""
+        self.grant.purse.settle(self.hold, 0)
+        self.grant.meter.held -= self.hold
+        self.hold = self.adjusted_limit = 0
 
     def settle(
         self,
@@ -133,8 +157,9 @@ class Exchange:
             grant.purse.settle(self.hold, self.charge)
             grant.meter.held -= self.hold
             grant.meter.spent += self.charge
+            self.tokens = usage.input + usage.output
             if self.has_entered:
-                grant.leave(usage.input + usage.output)
+                grant.leave(self.tokens, self.body_bytes)
             self._count(end_reason, usage)
 
     def _count(self, end_reason: str, usage: Usage) -> None:

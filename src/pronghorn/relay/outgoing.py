@@ -76,8 +76,12 @@ def _converted_body(
     members = conversion.request()
     exchange.dropped = conversion.losses.paths
     if exchange.target.name == "chat":
-        # What this vendor is not told was named by the caller in another dialect: there is no path to show.
-        members = _as_called(members, channel.vendor, [])
+        refused: list[str] = []
+        members = _as_called(members, channel.vendor, refused)
+        if refused and isinstance(conversion, Conversion):
+            at = conversion.turn.at  # where the caller's dialect has what this vendor does not take
+            paths = [path for name in refused if (path := at.get(name.removeprefix("$.")))]
+            exchange.dropped = list(dict.fromkeys((*exchange.dropped, *paths)))
     if channel.vendor.shape is not None:
         members = channel.vendor.shape(exchange.target.name, members, {})
     return msgspec.json.encode(members)
@@ -120,6 +124,9 @@ def _own_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
     if exchange.adjusted_limit and endpoint.limit:
         changes[endpoint.limit[0]] = msgspec.Raw(b"%d" % exchange.adjusted_limit)
     members = openai.members_decoder.decode(body)
+    for name in _withheld(exchange, vendor):
+        members.pop(name, None)
+        has_quirks = True
     names = endpoint.names
     if not changes and not has_quirks and not _is_ambiguous(body, members, peek, endpoint):
         return body
@@ -128,6 +135,11 @@ def _own_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
         exchange.dropped = []
         return msgspec.json.encode(_as_called(kept | changes, vendor, exchange.dropped))
     return msgspec.json.encode(kept | changes)
+
+
+def _withheld(exchange: Exchange, vendor: ChatVendor) -> tuple[str, ...]:
+    """Of what was meant for us: other models are never the vendor's choice, for they have other prices."""
+    return tuple(name for name in exchange.ours if name == "models" or not vendor.routes)
 
 
 def _generate_body(body: bytes, peek: Peek, limit: int) -> bytes:

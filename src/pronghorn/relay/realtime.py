@@ -13,21 +13,30 @@ import structlog
 from pronghorn.errors import BadRequest, CallerGone, NoChannel, PronghornError, UpstreamError
 from pronghorn.ledger.journal import Attempt
 from pronghorn.relay import outgoing, reading, refusal
+from pronghorn.relay.course import find
 from pronghorn.relay.endpoints import Endpoint
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.holding import check_priced
 from pronghorn.relay.incoming import Incoming
 from pronghorn.relay.realtime_session import SWITCHING_PROTOCOLS, Session
 from pronghorn.relay.realtime_tab import Services, Tab
-from pronghorn.relay.service import MAX_ATTEMPTS, find_model
+from pronghorn.relay.service import MAX_ATTEMPTS
 from pronghorn.routing import Candidates, Channel, Grant, plan
 from pronghorn.routing.plan import judge
 from pronghorn.upstream import Answer, socket
 from pronghorn.upstream.socket import Refused, VendorSocket
 from pronghorn.wire.openai import Peek
 
-REALTIME = Endpoint(name="realtime", path="realtime", read=reading.counted, measure="chat")
-TRANSCRIPTION = Endpoint(name="realtime_transcription", path="realtime", read=reading.counted, measure="chat")
+REALTIME = Endpoint(
+    name="realtime", path="realtime", needs=("realtime",), read=reading.counted, measure="chat"
+)
+TRANSCRIPTION = Endpoint(
+    name="realtime_transcription",
+    path="realtime",
+    needs=("transcription", "realtime"),
+    read=reading.counted,
+    measure="chat",
+)
 
 log = structlog.get_logger()
 
@@ -49,7 +58,7 @@ class Realtime:
         exchange.is_stream = True
         tab: Tab | None = None
         try:
-            grant.enter(services.clock.monotonic())
+            grant.enter(services.clock.monotonic(), 0)
             exchange.has_entered = True
             services.journal.check()
             candidates = self._admit(exchange)
@@ -72,9 +81,18 @@ class Realtime:
             raise BadRequest(
                 "x-pronghorn-simulate is for test keys (sk-test...)", param="x-pronghorn-simulate"
             )
-        model = exchange.model = find_model(services.loader.snapshot, exchange, Peek())
-        now_s = time.monotonic()
-        candidates = plan(services.loader.snapshot, grant, model, exchange.endpoint.name, now_s=now_s)
+        snapshot = services.loader.snapshot
+        course = find(snapshot, exchange, Peek())
+        assert exchange.model is not None
+        candidates = plan(
+            snapshot,
+            grant,
+            exchange.model,
+            exchange.endpoint.name,
+            now_s=time.monotonic(),
+            policy="weight" if course is None else course.policy,
+            control=None if course is None else course.control,
+        )
         check_priced(exchange, allow_unpriced=services.settings.allow_unpriced)
         return candidates
 
@@ -83,7 +101,8 @@ class Realtime:
         for candidate in candidates:
             channel = exchange.channel = candidate.channel
             exchange.place = candidate.place
-            exchange.upstream_model = channel.models.get(exchange.model_name, exchange.model_name)
+            assert exchange.model is not None
+            exchange.upstream_model = channel.models.get(exchange.model.name, exchange.model.name)
             begun_ms = exchange.elapsed_ms()
             attempt = Attempt(channel.id, 0, "", 0)
             exchange.attempts.append(attempt)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from pronghorn.errors import LimitReached, NoCredit, Unauthenticated, Unavailable
+from pronghorn.errors import NoCredit, Unauthenticated, Unavailable
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import request_id
 from pronghorn.kit.money import format_usd
@@ -144,13 +144,10 @@ class Tab:
             self._grant = _find_grant(snapshot, self._grant.key_id)
         grant = self._grant
         grant.check_caller(services.clock.now(), self._session.incoming.client_ip)
-        bucket = grant.meter.tokens
-        if bucket is not None and bucket.level(services.clock.monotonic()) < 1.0:
-            wait_s = bucket.wait_s(1.0)
-            raise LimitReached(
-                f"this API key is limited to {bucket.per_minute} tokens per minute; try again in {wait_s:.1f} s",
-                retry_after_s=wait_s,
-            )
+        now_s = services.clock.monotonic()
+        for gate in grant.gates:
+            if (refusal := gate.token_refusal(now_s)) is not None:
+                raise refusal
 
     def _new_exchange(self) -> Exchange:
         services, session = self._services, self._session
@@ -320,8 +317,8 @@ class Tab:
         if used is not NOTHING and exchange.price.is_by_call:
             used.calls = 1
         exchange.settle(status, end_reason, usage=used, is_free=is_free, finish=finish, error=error)
-        if exchange.grant.meter.tokens is not None:
-            exchange.grant.meter.tokens.take(used.input + used.output)
+        for gate in exchange.grant.gates:
+            gate.spend(used.input + used.output)
 
 
 def _grow(exchange: Exchange, more: int) -> None:

@@ -4,6 +4,8 @@ A vendor's words about the request itself are passed on. Its words about our acc
 """
 
 import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -108,9 +110,23 @@ def _scrubbed(body: bytes, channel: Channel) -> bytes:
 
 
 def _retry_after_s(answer: Answer, error: _Error | None) -> float | None:
-    """From the header, or as Gemini says it: `34s` or `34.07s` in the details."""
+    """Seconds or a date from the header, or as Gemini says it: `34s` or `34.07s` in the details."""
     text = answer.header(b"retry-after").decode("latin-1")
     if not text and error is not None:
         text = next((detail.retryDelay for detail in error.details or () if detail.retryDelay), "")
-    text = text.removesuffix("s").partition(".")[0]
-    return min(float(text), MAX_RETRY_AFTER_S) if text.isdecimal() and text.isascii() else None
+    seconds = text.strip().removesuffix("s").partition(".")[0]
+    if seconds.isdecimal() and seconds.isascii():
+        return min(float(seconds), MAX_RETRY_AFTER_S)
+    until, now = _date(text), _date(answer.header(b"date").decode("latin-1"))
+    if until is None:
+        return None
+    # By the vendor's own clock, if it shows it: ours may go differently.
+    wait_s = until - (time.time() if now is None else now)
+    return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,59 +1,54 @@
 """The relay: takes a request whose key is known, and sees to it that it ends exactly once."""
 
 import asyncio
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+import random
 
-import msgspec
 import structlog
 
-from pronghorn import convert
-from pronghorn.convert.conversion import Conversion
-from pronghorn.convert.dialect import Target
-from pronghorn.convert.embeddings import EmbeddingConversion
 from pronghorn.errors import (
-    AccessDenied,
     BadRequest,
     CallerGone,
+    LimitReached,
     ModelNotFound,
     NoChannel,
     PronghornError,
     RefusedStrict,
-    UnsupportedMediaType,
     UpstreamError,
     UpstreamLimited,
     UpstreamRefusedUs,
     UpstreamRejected,
+    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from pronghorn.kit.clock import Clock
-from pronghorn.kit.later import Later
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.journal import Attempt, Journal
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.observability import Metrics
-from pronghorn.relay import affinity, delivery, outgoing, refusal
-from pronghorn.relay.endpoints import BY_NAME, JSON, Endpoint
+from pronghorn.relay import affinity, outgoing
+from pronghorn.relay.asking import Asker
+from pronghorn.relay.course import Course, find
+from pronghorn.relay.delivery import Delivery
+from pronghorn.relay.endpoints import BY_NAME, Endpoint
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.form import Form
 from pronghorn.relay.holding import Holder, check_priced
 from pronghorn.relay.incoming import Incoming, Sink
 from pronghorn.relay.keeping import Keeper
+from pronghorn.relay.peeking import peek_form, peek_json
+from pronghorn.relay.pulse import Pulses
 from pronghorn.relay.signatures import Signatures
-from pronghorn.routing import Candidate, Candidates, Channel, Grant, Loader, Model, Snapshot, plan
+from pronghorn.routing import Candidate, Candidates, Grant, Loader, plan
 from pronghorn.routing.budget import RetryBudget
 from pronghorn.routing.plan import judge
 from pronghorn.settings import Settings
-from pronghorn.upstream import Answer, Client, Deadlines, Handle
+from pronghorn.upstream import Client, Handle
 from pronghorn.wire.openai import Peek
 
-if TYPE_CHECKING:
-    from pronghorn.relay import access, fetching
-else:
-    access = Later("pronghorn.relay.access")
-    fetching = Later("pronghorn.relay.fetching")
-
 MAX_ATTEMPTS = 5
+MAX_PAUSE_S = 2.0
+"""Before all channels are asked again. A vendor that wants more time is not waited for."""
+FIRST_PAUSE_S = 0.25
 _LEFT = CallerGone()
 """What an attempt ended with when nothing else is known: it says nothing about who was asked."""
 
@@ -76,51 +71,36 @@ class Relay:
         metrics: Metrics,
         keeper: Keeper,
     ) -> None:
-        self._client = client
         self._journal = journal
         self._loader = loader
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._budget = RetryBudget()
-        self._signatures = Signatures(keeper)
+        self._pulses = Pulses(settings)
+        signatures = Signatures(keeper)
+        self._asker = Asker(client, signatures, settings)
         self._holder = Holder(credit, tokenizer, settings)
-        self._delivery = delivery.Delivery(tokenizer, settings, self._signatures)
-        common = (settings.connect_timeout_s, settings.idle_timeout_s, settings.total_timeout_s)
-        self._whole = Deadlines(common[0], settings.first_byte_timeout_s, *common[1:])
-        self._streamed = Deadlines(common[0], settings.first_event_timeout_s, *common[1:])
-
-    # The libraries of these two cost 15 MB that most servers never need.
-
-    @cached_property
-    def _access(self) -> "access.Access":
-        return access.Access()
-
-    @cached_property
-    def _fetcher(self) -> "fetching.Fetcher":
-        return fetching.Fetcher(self._settings)
+        self._delivery = Delivery(tokenizer, signatures)
 
     async def serve(self, incoming: Incoming, grant: Grant, endpoint: Endpoint, sink: Sink) -> None:
         exchange = Exchange(incoming, grant, endpoint, self._journal, self._metrics)
         try:
-            grant.enter(self._clock.monotonic())
+            if incoming.upload is not None:
+                exchange.body_bytes = _content_length(incoming) or 0
+            grant.enter(self._clock.monotonic(), exchange.body_bytes)
             exchange.has_entered = True
             self._journal.check()
             if incoming.upload is not None:
                 await self._serve_form(exchange, sink)
             else:
-                peek = _peek_json(exchange)
-                candidates = self._admit(exchange, peek)
-                most = self._holder.hold_at_once(exchange, peek, len(incoming.body))
-                if most is not None:
-                    await self._holder.hold(exchange, peek, most)
-                if candidates is None:
-                    await self._delivery.count(exchange, sink)
-                else:
-                    await self._attempts(exchange, candidates, peek, None, sink)
+                await self._ask_models(exchange, peek_json(exchange), None, len(incoming.body), sink)
         except PronghornError as error:
-            exchange.settle(error.status, error.end_reason, error=error.message)
-            raise
+            is_begun = exchange.is_begun and not exchange.is_settled
+            exchange.settle(200 if is_begun else error.status, error.end_reason, error=error.message)
+            if not is_begun or isinstance(error, CallerGone):
+                raise
+            await self._delivery.tell(exchange, error, sink)
         except asyncio.CancelledError:
             exchange.settle(0, "shutdown", error="the gateway was stopped")
             raise
@@ -137,62 +117,165 @@ class Relay:
         form = Form(incoming.headers[b"content-type"], incoming.upload, length)
         try:
             await form.read_ahead()
-            peek = _peek_form(form)
-            candidates = self._admit(exchange, peek)
-            assert candidates is not None
-            most = self._holder.hold_at_once(exchange, peek, length or self._settings.max_upload_bytes)
-            if most is not None:
-                await self._holder.hold(exchange, peek, most)
-            await self._attempts(exchange, candidates, peek, form, sink)
+            most_bytes = length or self._settings.max_upload_bytes
+            await self._ask_models(exchange, peek_form(form), form, most_bytes, sink)
         finally:
             form.close()
 
-    def _admit(self, exchange: Exchange, peek: Peek) -> Candidates | None:
-        """Who could answer; None: we count ourselves. Raises what speaks against asking anybody."""
-        grant, endpoint, snapshot = exchange.grant, exchange.endpoint, self._loader.snapshot
+    async def _ask_models(
+        self, exchange: Exchange, peek: Peek, form: Form | None, body_bytes: int, sink: Sink
+    ) -> None:
+        """Ask the model, and where it cannot answer those that stand in for it."""
+        grant, endpoint = exchange.grant, exchange.endpoint
         if outgoing.SIMULATE in exchange.incoming.headers and not grant.is_test:
             raise BadRequest(
                 "x-pronghorn-simulate is for test keys (sk-test...)", param="x-pronghorn-simulate"
             )
-        model = exchange.model = find_model(snapshot, exchange, peek)
+        course = find(self._loader.snapshot, exchange, peek)
         self._budget.deposit()
-        now_s = self._clock.monotonic()
-        wanted = None
-        if snapshot.only(model.name, grant.group) is None and snapshot.has_choice(model.name, grant.group):
-            wanted = affinity.of(exchange)
-        candidates: Candidates | None
-        try:
-            candidates = plan(snapshot, grant, model, endpoint.name, affinity=wanted, now_s=now_s)
-        except ModelNotFound:
-            if endpoint.counted is None:
-                raise
-            candidates = None
-        check_priced(exchange, allow_unpriced=self._settings.allow_unpriced)
         if endpoint.stream is not None:
             is_sound = endpoint.measure == "speech"
             exchange.is_stream = peek.stream_format == "sse" if is_sound else bool(peek.stream)
             if exchange.incoming.is_stream is not None:
                 exchange.is_stream = exchange.incoming.is_stream
-        return candidates
+        failure: PronghornError | None = None
+        while True:
+            asked = len(exchange.attempts)
+            try:
+                candidates = self._candidates(exchange, course)
+                check_priced(exchange, allow_unpriced=self._settings.allow_unpriced)
+                most = self._holder.hold_at_once(exchange, peek, body_bytes)
+                if most is not None:
+                    await self._holder.hold(exchange, peek, most)
+                if candidates is None:
+                    await self._delivery.count(exchange, sink)
+                elif exchange.is_stream:
+                    await self._attempts_with_pulse(exchange, candidates, course, peek, form, sink)
+                else:
+                    await self._attempts(exchange, candidates, course, peek, form, sink)
+                return
+            except PronghornError as error:
+                # One that stands in and cannot be asked says nothing about why the asked model failed.
+                if failure is None or len(exchange.attempts) > asked:
+                    failure = error
+                if course is None or not self._may_stand_in(exchange, error, form):
+                    raise failure from None
+                if not course.advance(exchange, error):
+                    raise failure from None
+                exchange.return_hold()
+
+    def _candidates(self, exchange: Exchange, course: Course | None) -> Candidates | None:
+        """Who could answer; None: we count ourselves. Raises what speaks against asking anybody."""
+        grant, snapshot, model = exchange.grant, self._loader.snapshot, exchange.model
+        assert model is not None
+        wanted = None
+        if snapshot.only(model.name, grant.group) is None and snapshot.has_choice(model.name, grant.group):
+            # Nearly every chat has a beginning: with it counted, no other policy would ever hold.
+            has_policy = course is not None and course.policy in ("latency", "load")
+            wanted = affinity.of(exchange, by_name_alone=has_policy)
+        now_s, name = self._clock.monotonic(), exchange.endpoint.name
+        try:
+            if course is None:
+                return plan(
+                    snapshot, grant, model, name, affinity=wanted, now_s=now_s, body_bytes=exchange.body_bytes
+                )
+            return plan(
+                snapshot,
+                grant,
+                model,
+                name,
+                affinity=wanted,
+                now_s=now_s,
+                policy=course.policy,
+                control=course.control,
+                body_bytes=exchange.body_bytes,
+            )
+        except ModelNotFound:
+            if exchange.endpoint.counted is None:
+                raise
+            return None
+
+    async def _attempts_with_pulse(
+        self,
+        exchange: Exchange,
+        candidates: Candidates,
+        course: Course | None,
+        peek: Peek,
+        form: Form | None,
+        sink: Sink,
+    ) -> None:
+        pulse = exchange.pulse = self._pulses.begin(exchange, sink)
+        try:
+            await self._attempts(exchange, candidates, course, peek, form, sink)
+        finally:
+            self._pulses.end(pulse)
 
     async def _attempts(
-        self, exchange: Exchange, candidates: Candidates, peek: Peek, form: Form | None, sink: Sink
+        self,
+        exchange: Exchange,
+        candidates: Candidates,
+        course: Course | None,
+        peek: Peek,
+        form: Form | None,
+        sink: Sink,
     ) -> None:
-        """Ask one candidate after the other until one delivers, or fails in a way that another cannot mend."""
+        """Ask one candidate after the other, and after a pause all of them again."""
         handle = Handle()
         sink.on_disconnect(handle.caller_gone)
+        failure = await self._round(exchange, candidates, peek, form, sink, handle)
+        rounds = 0 if exchange.grant.is_test else self._settings.retries
+        for again in range(rounds):
+            if failure is None:
+                return
+            pause_s = self._pause_s(exchange, failure, form, again)
+            if pause_s is None:
+                break
+            await asyncio.sleep(pause_s)
+            handle.raise_if_cancelled()
+            try:
+                found = self._candidates(exchange, course)
+                assert found is not None
+                failure = await self._round(exchange, found, peek, form, sink, handle)
+            except (NoChannel, LimitReached):
+                break  # they were closed meanwhile: what was seen of them says more
+        if failure is not None:
+            raise failure
+
+    async def _round(
+        self,
+        exchange: Exchange,
+        candidates: Candidates,
+        peek: Peek,
+        form: Form | None,
+        sink: Sink,
+        handle: Handle,
+    ) -> PronghornError | None:
+        """Until one delivers, or fails in a way that another cannot mend. Gives the last failure."""
         failure: PronghornError | None = None
         for candidate in candidates:
             if failure is not None and not self._budget.withdraw():
                 break
             failure = await self._attempt(exchange, candidate, peek, form, sink, handle)
             if failure is None:
-                return
+                return None
             if not isinstance(failure, UpstreamRefusedUs | UpstreamLimited):
                 candidates.leave_channel()  # another credential of it would meet the same fault
             if not self._may_ask_another(exchange, failure, form):
                 break
-        raise failure or NoChannel()
+        return failure or NoChannel()
+
+    def _pause_s(
+        self, exchange: Exchange, failure: PronghornError, form: Form | None, again: int
+    ) -> float | None:
+        """How long until all are asked again; None: there is no sense in it."""
+        is_hopeless = isinstance(failure, RefusedStrict | UpstreamRefusedUs | UpstreamTimeout | NoChannel)
+        if is_hopeless or not self._may_ask_another(exchange, failure, form):
+            return None
+        wanted_s = failure.retry_after_s if isinstance(failure, UpstreamLimited) else None
+        if wanted_s is None:
+            # Full jitter: those who failed together must not come back together.
+            wanted_s = random.uniform(0.0, min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0**again))
+        return wanted_s if wanted_s <= MAX_PAUSE_S and self._budget.withdraw() else None
 
     async def _attempt(
         self,
@@ -206,15 +289,19 @@ class Relay:
         """None: the caller has an answer, or at least a part of one and the truth about the rest."""
         channel = exchange.channel = candidate.channel
         exchange.place = candidate.place
-        exchange.upstream_model = channel.models.get(exchange.model_name, exchange.model_name)
+        assert exchange.model is not None
+        exchange.upstream_model = channel.models.get(exchange.model.name, exchange.model.name)
         exchange.target = BY_NAME[channel.target(exchange.endpoint.name) or exchange.endpoint.name]
         begun_ms = exchange.elapsed_ms() if exchange.attempts else 0
         attempt = Attempt(channel.id, 0, "", 0)
         exchange.attempts.append(attempt)
         outcome: PronghornError | None = _LEFT
         candidate.begin(self._clock.monotonic())
+        gate = channel.gate
+        if gate is not None:
+            gate.enter(exchange.body_bytes)
         try:
-            answer = await self._ask(exchange, channel, peek, form, handle)
+            answer = await self._asker.ask(exchange, channel, peek, form, handle)
             attempt.status = answer.status
             attempt.duration_ms = exchange.elapsed_ms() - begun_ms
             await self._delivery.deliver(exchange, answer, peek, sink)
@@ -230,10 +317,13 @@ class Relay:
                 )
                 return error
         finally:
+            if gate is not None:
+                gate.leave(exchange.tokens, exchange.body_bytes)
             if exchange.grant.mode == "test":
                 candidate.leave()  # failures of test mode are made on demand, and mean nothing
             elif outcome is None:
-                candidate.succeed(self._clock.monotonic())
+                candidate.succeed(now_s := self._clock.monotonic())
+                channel.vitals.latency.observe(attempt.duration_ms / 1000, now_s)
             else:
                 judge(candidate, outcome, self._clock.monotonic())
         return None
@@ -246,140 +336,28 @@ class Relay:
             return False
         if isinstance(failure, RefusedStrict):
             return True  # another channel may speak the caller's dialect
-        if not failure.retryable or (form is not None and form.is_sent):
-            return False
-        # These never began the work; anything else may have, and would then be paid for twice.
-        is_untouched = isinstance(failure, UpstreamUnreachable | UpstreamRefusedUs | UpstreamLimited)
-        return is_untouched or exchange.endpoint.is_repeatable
+        return failure.retryable and _is_safe(exchange, failure, form)
 
-    async def _ask(
-        self, exchange: Exchange, channel: Channel, peek: Peek, form: Form | None, handle: Handle
-    ) -> Answer:
-        """The answer of a channel that accepted the request. Raises an `UpstreamError` otherwise."""
-        handle.raise_if_cancelled()
-        exchange.conversion, exchange.dropped = None, []
-        if exchange.target is not exchange.endpoint:
-            exchange.conversion = await self._convert(exchange, channel)
-        token = None
-        if channel.vendor.token is not None:
-            token = await self._access.token(channel.vendor.token, channel.credential(exchange.place))
-        call = outgoing.build(exchange, channel, peek, form, token)
-        if exchange.dropped and exchange.is_strict():
-            raise RefusedStrict(
-                f"{', '.join(exchange.dropped[:20])} cannot be carried to this model's vendor; "
-                "leave it out, or do not ask for x-pronghorn-strict",
-                param=exchange.dropped[0].removeprefix("$."),
-            )
-        takes_whole = not exchange.is_stream and exchange.endpoint.measure != "speech"
-        answer = await self._client.send(
-            call,
-            self._whole if not exchange.is_stream else self._streamed,
-            whole=takes_whole,
-            limit=self._settings.max_answer_bytes if takes_whole else 0,
-            handle=handle,
+    def _may_stand_in(self, exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:
+        """May another model be asked? What the vendor refused, it has not begun."""
+        if not exchange.attempts:
+            return True
+        is_refused = isinstance(failure, UpstreamRejected) and not (form is not None and form.is_sent)
+        has_time = exchange.elapsed_ms() <= self._settings.total_timeout_s * 1000
+        return (
+            len(exchange.attempts) < MAX_ATTEMPTS
+            and has_time
+            and (is_refused or _is_safe(exchange, failure, form))
         )
-        if 200 <= answer.status < 300:
-            return answer
-        try:
-            body = await answer.whole()
-        finally:
-            answer.release()
-        error = refusal.read(answer, body, channel)
-        if isinstance(error, UpstreamRejected):
-            error.dialect = exchange.target.dialect
-        raise error
-
-    async def _convert(self, exchange: Exchange, channel: Channel) -> Conversion | EmbeddingConversion:
-        """The caller's request, read and fitted for this channel's vendor."""
-        if not exchange.endpoint.is_turn:
-            is_batch = exchange.endpoint.name.startswith("batch")
-            document = _document(exchange.incoming.body)
-            return EmbeddingConversion(document, exchange.upstream_model, is_batch=is_batch)
-        dialects = convert.load()
-        source, target = dialects[exchange.endpoint.name], dialects[exchange.target.name]
-        turn = source.read_request(_document(exchange.incoming.body))
-        turn.is_stream = exchange.is_stream
-        model = exchange.model
-        to = Target(
-            model=exchange.upstream_model,
-            traits=channel.vendor.traits,
-            max_output_tokens=model.max_output_tokens if model is not None else None,
-            now_s=int(exchange.incoming.received_s),
-        )
-        await self._signatures.recall(exchange.grant, turn, target.name)
-        conversion = Conversion(source, target, turn, to)
-        if addresses := conversion.addresses():
-            await self._fetcher.fill(addresses)
-        return conversion
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body cannot be carried to this model's vendor: {error}") from error
-    if not isinstance(document, dict):
-        raise BadRequest("the body must be a JSON object")
-    return document
-
-
-def find_model(snapshot: Snapshot, exchange: Exchange, peek: Peek) -> Model:
-    """Raises `ModelNotFound` with the closest names, or `AccessDenied`."""
-    name = exchange.incoming.model or peek.model or exchange.endpoint.default_model
-    if not name:
-        raise BadRequest("the body has no `model`", param="model", code="missing_required_parameter")
-    exchange.model_name = name
-    grant = exchange.grant
-    model = snapshot.models.get(name)
-    if model is None or (model.is_retired and not grant.is_test and not snapshot.tiers(name, grant.group)):
-        similar = snapshot.similar_names(name, grant)
-        hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
-        raise ModelNotFound(
-            f"the model {name[:200]!r} does not exist here{hint} GET /v1/models lists what this key can use",
-            param="model",
-        )
-    if not grant.allows_model(name):
-        raise AccessDenied(
-            f"this API key may not use the model {name!r}; GET /v1/models lists what it can use",
-            param="model",
-        )
-    return model
-
-
-def _peek_json(exchange: Exchange) -> Peek:
-    body = exchange.incoming.body
-    content_type = exchange.incoming.headers.get(b"content-type", JSON)
-    if content_type != JSON and (kind := content_type.partition(b";")[0].strip().lower()) not in (JSON, b""):
-        raise UnsupportedMediaType(
-            f"the Content-Type of this route is application/json, not {kind.decode('latin-1')[:80]!r}"
-        )
-    try:
-        return exchange.endpoint.peek(body)
-    except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at `$")
-        name = where.strip("`.") or None
-        place = f"`{name}`" if name else "the body"
-        raise BadRequest(f"{place} is not valid: {reason}", param=name) from error
-    except ValueError as error:  # msgspec's own, or of a text that is not UTF-8
-        reason = str(error)
-        if "byte" not in reason:
-            reason = f"{reason} (byte {len(body)})"
-        raise BadRequest(f"the body is not valid JSON: {reason}") from error
-    except RecursionError as error:
-        raise BadRequest("the body is not valid JSON: it is nested too deeply") from error
-
-
-def _peek_form(form: Form) -> Peek:
-    fields = form.fields
-    numbers = {
-        name: int(fields[name]) for name in ("n", "partial_images") if fields.get(name, "").isdecimal()
-    }
-    values = {name: fields[name] for name in ("model", "size", "quality") if fields.get(name)}
-    stream = fields.get("stream", "").lower() in ("true", "1")
-    try:
-        return msgspec.convert(values | numbers | {"stream": stream}, Peek)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"a field of the form is not valid: {error}") from error
+def _is_safe(exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:
+    """Nothing would be done twice that costs twice."""
+    if form is not None and form.is_sent:
+        return False
+    # These never began the work; anything else may have, and would then be paid for twice.
+    is_untouched = isinstance(failure, UpstreamUnreachable | UpstreamRefusedUs | UpstreamLimited)
+    return is_untouched or exchange.endpoint.is_repeatable
 
 
 def _content_length(incoming: Incoming) -> int | None:

@@ -3,29 +3,24 @@
 import ipaddress
 from collections.abc import Sequence
 
-from pronghorn.errors import AccessDenied, LimitReached, NoCredit, Unauthenticated
-from pronghorn.kit.bucket import Bucket
+from pronghorn.errors import AccessDenied, NoCredit, Unauthenticated
 from pronghorn.kit.money import format_usd
 from pronghorn.ledger.credit import Purse
+from pronghorn.routing.gate import Gate
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Meter:
-    """What a key has used: money in nano-dollars, requests, tokens, open requests."""
+    """What a key has used: money in nano-dollars, open requests."""
 
-    __slots__ = ("held", "open_requests", "requests", "spent", "tokens")
+    __slots__ = ("gate", "held", "open_requests", "spent")
 
     def __init__(self, spent: int) -> None:
         self.spent = spent
         self.held = 0
         self.open_requests = 0
-        self.requests: Bucket | None = None
-        self.tokens: Bucket | None = None
-
-    def set_rates(self, rpm: int | None, tpm: int | None, now_s: float) -> None:
-        self.requests = _resized(self.requests, rpm, now_s)
-        self.tokens = _resized(self.tokens, tpm, now_s)
+        self.gate = Gate("key")
 
 
 class Grant:
@@ -36,9 +31,9 @@ class Grant:
         "_model_prefixes",
         "account_id",
         "budget",
-        "concurrency",
         "expires_s",
         "factor_ppm",
+        "gates",
         "group",
         "is_strict",
         "key_id",
@@ -63,7 +58,7 @@ class Grant:
         models: Sequence[str] | None = None,
         ips: Sequence[str] | None = None,
         budget: int | None = None,
-        concurrency: int | None = None,
+        gates: Sequence[Gate] = (),
         expires_s: float | None = None,
         is_strict: bool = False,
     ) -> None:
@@ -76,7 +71,8 @@ class Grant:
         self.purse = purse
         self.meter = meter
         self.budget = budget
-        self.concurrency = concurrency
+        self.gates = tuple(gates)
+        """Those that limit something: of the key, its account, its group."""
         self.expires_s = expires_s
         self.is_strict = is_strict
         self._exact_models = None if models is None else frozenset(models)
@@ -112,22 +108,20 @@ class Grant:
         mapped = getattr(address, "ipv4_mapped", None)
         return any((mapped or address) in network for network in self.networks or ())
 
-    def enter(self, now_s: float) -> None:
+    def enter(self, now_s: float, body_bytes: int) -> None:
         """Count one request in; `leave` counts it out. Raises `LimitReached` and counts nothing."""
-        meter = self.meter
-        if self.concurrency is not None and meter.open_requests >= self.concurrency:
-            raise _limit("concurrent requests", self.concurrency, meter.open_requests, 1.0)
-        for bucket, what in ((meter.requests, "requests per minute"), (meter.tokens, "tokens per minute")):
-            if bucket is not None and bucket.level(now_s) < 1.0:
-                raise _limit(what, bucket.per_minute, bucket.per_minute, bucket.wait_s(1.0))
-        if meter.requests is not None:
-            meter.requests.take(1.0)
-        meter.open_requests += 1
+        gates = self.gates
+        for gate in gates:
+            if (refusal := gate.refusal(now_s, body_bytes)) is not None:
+                raise refusal
+        for gate in gates:
+            gate.enter(body_bytes)
+        self.meter.open_requests += 1
 
-    def leave(self, tokens: int) -> None:
+    def leave(self, tokens: int, body_bytes: int) -> None:
         self.meter.open_requests -= 1
-        if self.meter.tokens is not None:
-            self.meter.tokens.take(tokens)
+        for gate in self.gates:
+            gate.leave(tokens, body_bytes)
 
     def budget_left(self) -> int | None:
         """Nano-dollars that the key's own budget still allows; None without a budget."""
@@ -143,21 +137,3 @@ class Grant:
                 "spent_usd": format_usd(self.meter.spent),
             },
         )
-
-
-def _limit(what: str, limit: int, used: int, wait_s: float) -> LimitReached:
-    return LimitReached(
-        f"this API key is limited to {limit} {what}; try again in {wait_s:.1f} s",
-        retry_after_s=wait_s,
-        detail={"scope": "key", "limit": limit, "used": used, "reset_s": round(wait_s, 3)},
-    )
-
-
-def _resized(bucket: Bucket | None, per_minute: int | None, now_s: float) -> Bucket | None:
-    if per_minute is None:
-        return None
-    if bucket is None:
-        return Bucket(per_minute, now_s)
-    if bucket.per_minute != per_minute:
-        bucket.resize(per_minute, now_s)
-    return bucket

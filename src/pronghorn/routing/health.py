@@ -7,10 +7,13 @@ to that credential alone, at once. Each way opens again by itself: one request i
 import random
 from typing import TYPE_CHECKING, Literal
 
+from pronghorn.routing.latency import Latency
+
 if TYPE_CHECKING:
     from pronghorn.routing.snapshot import Channel
 
 Cause = Literal["fault", "limited", "refused", "quota"]
+State = Literal["ok", "closed", "probing", "slow_start"]
 
 FAULTS_IN_A_ROW = 5
 FAULT_S, FAULT_MAX_S = 2.0, 15.0
@@ -88,6 +91,12 @@ class Health:
         since = now_s - self._healed_s
         return 1.0 if since >= SLOW_START_S else max(0.1, since / SLOW_START_S)
 
+    def state(self, now_s: float) -> State:
+        """For people. `probing`: its time is over, and one request at a time is let through to see."""
+        if self.until_s:
+            return "closed" if now_s < self.until_s else "probing"
+        return "ok" if self.share(now_s) == 1.0 else "slow_start"
+
     def reset(self) -> None:
         """The operator looked at it: begin anew."""
         self.cause, self.until_s, self._row, self._times, self._probe_until_s = None, 0.0, 0, 0, 0.0
@@ -96,10 +105,11 @@ class Health:
 class Vitals:
     """One channel and the credentials of its pool, by their place."""
 
-    __slots__ = ("channel", "credentials")
+    __slots__ = ("channel", "credentials", "latency")
 
     def __init__(self) -> None:
         self.channel = Health()
+        self.latency = Latency()
         self.credentials: dict[str, Health] = {}
 
     def credential(self, secret: str) -> Health:

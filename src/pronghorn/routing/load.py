@@ -1,6 +1,7 @@
 """The loader: builds snapshots out of the database and keeps the newest one at hand."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import structlog
@@ -11,8 +12,10 @@ from pronghorn.accounts.secrets import SecretError, Secrets
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.prices import Price, PriceDocument
+from pronghorn.routing.gate import Gate
 from pronghorn.routing.grant import Grant, Meter
 from pronghorn.routing.health import Vitals
+from pronghorn.routing.route import Route, Routes
 from pronghorn.routing.snapshot import Channel, Model, Snapshot
 from pronghorn.store import Database, Tx, revision
 from pronghorn.store import models as tables
@@ -36,6 +39,8 @@ class Loader:
         self._clock = clock
         self._sandbox_url = sandbox_url
         self._meters: dict[str, Meter] = {}
+        self._gates: dict[tuple[str, str], Gate] = {}
+        """By scope and id, like the meters: what was used outlives the configuration."""
         self._prices: dict[bytes, Price] = {}
         self._vitals: dict[tuple[str, str], Vitals] = {}
         """What was seen of a channel outlives its configuration, unless it moved to another address."""
@@ -68,6 +73,7 @@ class Loader:
             models=await self._models(tx),
             channels=channels,
             sandbox=self._sandbox(),
+            routes=Routes([_route(row) for row in await tx.execute(_ROUTES)]),
         )
 
     def _channel(self, row: object) -> Channel | None:
@@ -87,6 +93,8 @@ class Loader:
                 groups=fields["groups"],
                 priority=fields["priority"],
                 weight=fields["weight"],
+                cost_ppm=fields["cost_ppm"],
+                gate=self._gate("channel", row.id, row),  # type: ignore[attr-defined]
                 vitals=self._vitals.setdefault((fields["id"], fields["base_url"]), Vitals()),
             )
         except (KeyError, ValueError, SecretError) as error:
@@ -141,15 +149,22 @@ class Loader:
         return price
 
     async def _grants(self, tx: Tx) -> dict[bytes, Grant]:
-        factors = {row.name: row.factor_ppm for row in await tx.execute(_GROUPS)}
-        now_s = self._clock.monotonic()
+        factors, group_gates = {}, {}
+        for row in await tx.execute(_GROUPS):
+            factors[row.name] = row.factor_ppm
+            group_gates[row.name] = self._gate("group", row.name, row)
+        accounts = {row.id: row for row in await tx.execute(_ACCOUNTS)}
         grants = {}
         for row in await tx.execute(_KEYS):
             meter = self._meters.get(row.id)
             if meter is None:
                 meter = self._meters[row.id] = Meter(row.spent)
-            meter.set_rates(row.rpm, row.tpm, now_s)
             group = row.group_name or row.account_group
+            gates = (
+                self._gate("key", row.id, row, meter.gate),
+                self._gate("account", f"{row.account_id}/{row.mode}", accounts[row.account_id]),
+                group_gates.get(group),
+            )
             grants[row.hash] = Grant(
                 key_id=row.id,
                 name=row.name,
@@ -162,16 +177,28 @@ class Loader:
                 models=row.models,
                 ips=row.ips,
                 budget=row.budget,
-                concurrency=row.concurrency,
+                gates=[gate for gate in gates if gate is not None],
                 expires_s=row.expires_ms / 1000 if row.expires_ms is not None else None,
                 is_strict=row.is_strict,
             )
         return grants
 
+    def _gate(self, scope: str, name: str, row: Any, gate: Gate | None = None) -> Gate | None:
+        """None where nothing is limited: then nothing is counted either."""
+        gate = gate or self._gates.setdefault((scope, name), Gate(scope))
+        limits = (row.rpm, row.tpm, row.concurrency, row.body_bytes)
+        return gate if gate.set_limits(*limits, self._clock.monotonic()) else None
+
+
+def _route(row: Any) -> Route:
+    return Route(row.name, tuple(row.models), row.policy, {c: tuple(m) for c, m in row.fallbacks.items()})
+
 
 _CHANNELS = select(*tables.Channel.__table__.columns).where(tables.Channel.is_disabled.is_(False))
 _MODELS = select(*tables.Model.__table__.columns)
-_GROUPS = select(tables.Group.name, tables.Group.factor_ppm)
+_GROUPS = select(*tables.Group.__table__.columns)
+_ACCOUNTS = select(*tables.Account.__table__.columns)
+_ROUTES = select(*tables.Route.__table__.columns)
 _KEYS = (
     select(*tables.Key.__table__.columns, tables.Account.group_name.label("account_group"))
     .join(tables.Account, tables.Account.id == tables.Key.account_id)

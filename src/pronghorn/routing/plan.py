@@ -4,22 +4,30 @@ Higher priority first; within one tier by weight, or where the conversation was 
 out, and a way that was closed is tried by one request at a time.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import structlog
 
 from pronghorn.errors import (
+    LimitReached,
     ModelNotFound,
     NoChannel,
+    NoRoute,
     PronghornError,
     UpstreamError,
     UpstreamLimited,
     UpstreamRefusedUs,
     UpstreamRejected,
 )
+from pronghorn.kit.money import format_decimal
+from pronghorn.ledger.prices import PPM
+from pronghorn.routing.control import Control
+from pronghorn.routing.gate import Gate
 from pronghorn.routing.grant import Grant
 from pronghorn.routing.health import Candidate, Health
-from pronghorn.routing.snapshot import Channel, Model, Snapshot
+from pronghorn.routing.route import Policy
+from pronghorn.routing.snapshot import Channel, Model, Snapshot, tiers_of
 from pronghorn.routing.tier import Tier
 
 log = structlog.get_logger()
@@ -55,8 +63,10 @@ class Plan:
 
     __slots__ = (
         "_affinity",
+        "_body_bytes",
         "_channel",
         "_endpoint",
+        "_limited",
         "_now_s",
         "_offered",
         "_order",
@@ -64,10 +74,14 @@ class Plan:
         "_soonest_s",
     )
 
-    def __init__(self, tiers: Sequence[Tier], endpoint: str, affinity: int | None, now_s: float) -> None:
+    def __init__(
+        self, tiers: Sequence[Tier], endpoint: str, affinity: int | None, now_s: float, body_bytes: int
+    ) -> None:
         self._endpoint = endpoint
         self._affinity = affinity
         self._now_s = now_s
+        self._body_bytes = body_bytes
+        self._limited: LimitReached | None = None
         self._order = self._channels(tiers)
         self._channel: Channel | None = None
         self._places: Iterator[int] = iter(())
@@ -78,7 +92,9 @@ class Plan:
         return self
 
     def __next__(self) -> Candidate:
-        """Raises `StopIteration` when there is nobody left, or `NoChannel` where there was nobody at all."""
+        """Raises `StopIteration` when there is nobody left; where there was nobody at all `NoChannel`, or
+        `LimitReached` if only limits keep channels from being asked.
+        """
         while True:
             for place in self._places:
                 assert self._channel is not None
@@ -103,16 +119,23 @@ class Plan:
             for channel in tier.order(self._affinity, self._now_s):
                 if not channel.serves(self._endpoint):
                     continue
-                if channel.vitals.channel.is_open(self._now_s):
-                    yield channel
-                else:
+                if not channel.vitals.channel.is_open(self._now_s):
                     self._note(channel.vitals.channel)
+                elif channel.gate is None or self._is_within(channel.gate):
+                    yield channel
+
+    def _is_within(self, gate: Gate) -> bool:
+        refusal = gate.refusal(self._now_s, self._body_bytes)
+        self._limited = self._limited or refusal
+        return refusal is None
 
     def _note(self, health: Health) -> None:
         self._soonest_s = min(self._soonest_s, max(health.until_s, self._now_s + 1.0))
 
     def _check_offered(self) -> None:
         if not self._offered:
+            if self._limited is not None:
+                raise self._limited
             wait_s = self._soonest_s - self._now_s
             raise NoChannel(
                 f"all channels of this model are unwell; one is tried again in {wait_s:.0f} s",
@@ -156,27 +179,73 @@ def plan(
     *,
     affinity: int | None = None,
     now_s: float = 0.0,
+    policy: Policy = "weight",
+    control: Control | None = None,
+    body_bytes: int = 0,
 ) -> Candidates:
-    """Raises `NoChannel` or `ModelNotFound` where nobody could be asked, whatever their health."""
-    only = None if grant.is_test else snapshot.only(model.name, grant.group)
-    if only is not None and only.is_well() and only.channel.serves(endpoint):
-        return Only(only)
-    tiers = tiers_for(snapshot, grant, model, endpoint)
+    """Raises `NoChannel`, `NoRoute` or `ModelNotFound` where nobody could be asked, whatever their health."""
+    if control is None and not grant.is_test:
+        only = snapshot.only(model.name, grant.group)
+        if (
+            only is not None
+            and only.is_well()
+            and only.channel.gate is None
+            and only.channel.serves(endpoint)
+        ):
+            return Only(only)
+    tiers = tiers_for(snapshot, grant, model, endpoint, policy)
     if not any(channel.serves(endpoint) for tier in tiers for channel in tier.channels):
         raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")
-    return Plan(tiers, endpoint, affinity, now_s)
+    if control is not None:
+        _check_price(control, model, grant)
+        if not grant.is_test:
+            tiers = _controlled(control, tiers, policy, model)
+    found = Plan(tiers, endpoint, affinity, now_s, body_bytes)
+    is_single = control is not None and not control.has_fallback and not control.order
+    return Only(next(found)) if is_single else found
 
 
-def tiers_for(snapshot: Snapshot, grant: Grant, model: Model, endpoint: str) -> Sequence[Tier]:
+def tiers_for(
+    snapshot: Snapshot, grant: Grant, model: Model, endpoint: str, policy: Policy
+) -> Sequence[Tier]:
     if grant.is_test:
         sandbox = snapshot.sandbox_for(model, endpoint)
         if sandbox is None:
             raise NoChannel("test mode is off: this gateway runs without its sandbox (--no-sandbox)")
         return (Tier((sandbox,)),)
-    tiers = snapshot.tiers(model.name, grant.group)
+    tiers = snapshot.tiers(model.name, grant.group, policy)
     if not tiers:
         raise NoChannel(
             f"no channel serves the model {model.name!r} to the group {grant.group!r} now; "
             "GET /v1/models lists what this key can use"
         )
     return tiers
+
+
+def _check_price(control: Control, model: Model, grant: Grant) -> None:
+    for limit, component in ((control.max_input_pico, "input"), (control.max_output_pico, "output")):
+        if limit is None:
+            continue
+        pico = 0 if model.price is None else model.price.rate(component) * grant.factor_ppm // PPM
+        if pico > limit:
+            raise NoRoute(
+                f"max-price removed the model {model.name!r}: its {component} costs "
+                f"{format_decimal(pico, decimals=6)} USD per million tokens, "
+                f"and {format_decimal(limit, decimals=6)} were allowed",
+                detail={"rule": "max-price"},
+            )
+
+
+def _controlled(control: Control, tiers: Sequence[Tier], policy: Policy, model: Model) -> Sequence[Tier]:
+    """The caller's choice among the channels, in the caller's order."""
+    channels = [channel for tier in tiers for channel in tier.channels]
+    removed = Counter(rule for channel in channels if (rule := control.removes(channel)))
+    left = [channel for channel in channels if control.allows(channel)]
+    if not left:
+        counted = ", ".join(f"{rule} removed {count}" for rule, count in removed.items())
+        raise NoRoute(
+            f"no channel is left for the model {model.name!r}: of {len(channels)}, {counted}; "
+            "loosen the route that the request asks for",
+            detail={"rules": dict(removed), "channels": len(channels)},
+        )
+    return tiers_of(left, control.sort or policy, control.rank)

@@ -1,12 +1,15 @@
 """The snapshot: everything that a request needs to know about the configuration, in memory and never changed."""
 
+import copy
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from pronghorn.ledger.prices import Price
+from pronghorn.routing.gate import Gate
 from pronghorn.routing.grant import Grant
 from pronghorn.routing.health import Candidate, Vitals
+from pronghorn.routing.route import Policy, Routes
 from pronghorn.routing.tier import Tier
 from pronghorn.upstream import Origin, request_head
 from pronghorn.vendors import ChatVendor
@@ -24,6 +27,8 @@ class Channel:
         "_next",
         "base_path",
         "candidates",
+        "cost_ppm",
+        "gate",
         "groups",
         "healths",
         "id",
@@ -50,7 +55,9 @@ class Channel:
         groups: Sequence[str] = ("default",),
         priority: int = 0,
         weight: int = 1,
+        cost_ppm: int = 1_000_000,
         vitals: Vitals | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.id = id
         self.name = name
@@ -61,6 +68,10 @@ class Channel:
         self.groups = frozenset(groups)
         self.priority = priority
         self.weight = max(weight, 0)
+        self.cost_ppm = cost_ppm
+        """What the operator pays there, in millionths of the list price."""
+        self.gate = gate
+        """None: nothing is limited."""
         self.secrets = [credential.encode() for credential in credentials if len(credential) >= 6]
         self._credentials = list(credentials) or [""]
         self.vitals = vitals or Vitals()
@@ -120,6 +131,17 @@ class Channel:
         return self._credentials[place]
 
 
+def tiers_of(
+    channels: Iterable[Channel], policy: Policy, rank: Callable[[Channel], int] = lambda _: 0
+) -> list[Tier]:
+    """By `rank`, lowest first; then by priority, highest first; by the policy `price` then by cost."""
+    by_place: dict[tuple[int, int, int], list[Channel]] = {}
+    for channel in channels:
+        cost = channel.cost_ppm if policy == "price" else 0
+        by_place.setdefault((rank(channel), -channel.priority, cost), []).append(channel)
+    return [Tier(by_place[place], policy) for place in sorted(by_place)]
+
+
 class Model:
     """A row of the catalogue with the price that holds."""
 
@@ -158,6 +180,12 @@ class Model:
         self.is_retired = is_retired
         self.created_s = created_s
 
+    def named(self, name: str) -> "Model":
+        """The same by another name."""
+        other = copy.copy(self)
+        other.name = name
+        return other
+
 
 class Snapshot:
     """Swapped as a whole; a request keeps the one it began with."""
@@ -170,6 +198,7 @@ class Snapshot:
         models: Mapping[str, Model] | None = None,
         channels: Sequence[Channel] = (),
         sandbox: Mapping[str, Channel] | None = None,
+        routes: Routes | None = None,
     ) -> None:
         self.revision = revision
         self.grants = grants or {}
@@ -177,9 +206,10 @@ class Snapshot:
         self.channels = tuple(channels)
         self.sandbox = sandbox or {}
         """The simulator as each vendor, by the vendor's name; empty where there is none."""
+        self.routes = routes or Routes()
         self.known_callers: dict[bytes, Grant] = {}
         """`Authorization` values that were looked up before; bounded, and gone with the snapshot."""
-        self._tiers: dict[tuple[str, str], list[Tier]] = {}
+        self._tiers: dict[tuple[str, str, Policy], list[Tier]] = {}
         self._only: dict[tuple[str, str], Candidate | None] = {}
         self._by_model: dict[str, list[Channel]] = {}
         for channel in channels:
@@ -191,17 +221,14 @@ class Snapshot:
         own = self.sandbox.get(model.vendor)
         return own if own is not None and own.serves(endpoint) else self.sandbox.get("openai")
 
-    def tiers(self, model: str, group: str) -> list[Tier]:
+    def tiers(self, model: str, group: str, policy: Policy = "weight") -> list[Tier]:
         """The channels that serve `model` to `group`, grouped by priority, highest first."""
-        tiers = self._tiers.get((model, group))
+        tiers = self._tiers.get((model, group, policy))
         if tiers is None:
-            by_priority: dict[int, list[Channel]] = {}
-            for channel in self._by_model.get(model, ()):
-                if group in channel.groups:
-                    by_priority.setdefault(channel.priority, []).append(channel)
-            tiers = [Tier(by_priority[priority]) for priority in sorted(by_priority, reverse=True)]
+            channels = [channel for channel in self._by_model.get(model, ()) if group in channel.groups]
+            tiers = tiers_of(channels, policy)
             if model in self._by_model:  # never remember names that callers make up
-                self._tiers[model, group] = tiers
+                self._tiers[model, group, policy] = tiers
         return tiers
 
     def only(self, model: str, group: str) -> Candidate | None:
@@ -229,7 +256,17 @@ class Snapshot:
             if grant.allows_model(name)
             and (not model.is_retired or grant.is_test)
             and (grant.is_test or self.tiers(name, grant.group))
-        ]
+        ] + self._aliases(grant)
+
+    def _aliases(self, grant: Grant) -> list[Model]:
+        """The operator's own names for models, as such."""
+        found = []
+        for name, route in self.routes.aliases().items():
+            model = next((self.models[m] for m in route.models if m in self.models), None)
+            is_new = name not in self.models and grant.allows_model(name)
+            if is_new and model is not None and (grant.is_test or self.tiers(model.name, grant.group)):
+                found.append(model.named(name))
+        return found
 
     def similar_names(self, name: str, grant: Grant) -> list[str]:
         """The closest names that this key may use, best first."""

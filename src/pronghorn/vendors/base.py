@@ -115,6 +115,8 @@ class ChatVendor(msgspec.Struct, frozen=True, kw_only=True):
     """Sent with every request, unless the caller's own take their place."""
     traits: frozenset[str] = frozenset()
     """How its dialects differ from what is written of them; `convert/dialect.py` says which traits there are."""
+    routes: bool = False
+    """Understands OpenRouter's `provider` in a body; others would refuse it, or wonder."""
     output_limit: str = "max_tokens"
     """The chat field that limits the output, for when the gateway has to set one."""
     renames: Mapping[str, str] = MappingProxyType({})

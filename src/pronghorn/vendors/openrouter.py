@@ -22,4 +22,5 @@ vendor = ChatVendor(
         }
     ),
     traits=frozenset(("router",)),
+    routes=True,
 )

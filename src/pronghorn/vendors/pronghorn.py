@@ -19,4 +19,5 @@ vendor = ChatVendor(
         }
     ),
     stream_paths=MappingProxyType({"generate": "/models/{model}:streamGenerateContent?alt=sse"}),
+    routes=True,
 )

@@ -13,6 +13,8 @@ class Peek(msgspec.Struct, gc=False):
     model: str | None = None
     stream: bool | None = None
     max_tokens: Limit | None = None
+    models: msgspec.Raw = msgspec.Raw(b"")
+    provider: msgspec.Raw = msgspec.Raw(b"")
 
 
 class CacheCreation(msgspec.Struct, gc=False):

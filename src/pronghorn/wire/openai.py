@@ -32,6 +32,9 @@ class Peek(msgspec.Struct, gc=False):
     quality: str | None = None
     partial_images: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     input: msgspec.Raw = NOTHING
+    models: msgspec.Raw = NOTHING
+    provider: msgspec.Raw = NOTHING
+    """OpenRouter's way to say who is to answer, like `models`."""
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -118,6 +121,8 @@ class ResponsesPeek(msgspec.Struct, gc=False):
     background: bool | None = None
     store: bool | None = None
     previous_response_id: str | None = None
+    models: msgspec.Raw = NOTHING
+    provider: msgspec.Raw = NOTHING
 
 
 class ResponsePart(msgspec.Struct, gc=False):

@@ -7,6 +7,13 @@ from tests.clients.matrix.playing import MODELS, NO_SUCH_OPTION, PASS, Outcomes,
 
 STRICT = "refused: 400, {} cannot be carried to this model's vendor"
 
+_LACKS = "refused: 400, the model '{}' lacks the capability `embeddings` that this route needs (it has chat)"
+NO_EMBEDDINGS = {
+    "Anthropic": _LACKS.format("claude-sonnet-5"),
+    "plain chat": _LACKS.format("deepseek-chat"),
+}
+"""Neither vendor has a model for it."""
+
 Losses = dict[str, str | dict[str, str]]
 
 LOSSES: dict[str, Losses] = {
@@ -20,6 +27,7 @@ LOSSES: dict[str, Losses] = {
         ),
         "logprobs": {"Anthropic": "dropped: $.logprobs, $.top_logprobs"},
         "document, text": NO_SUCH_OPTION,
+        "embeddings": NO_EMBEDDINGS,
         # Gemini's files have no names.
         "document, PDF": {"Gemini": "dropped: $.messages[0].content[1].filename"},
         # Gemini signs calls and answers; of its thoughts, which nobody signs, it wants none back.
@@ -36,6 +44,7 @@ LOSSES: dict[str, Losses] = {
         "strict: nothing may be dropped": {"Anthropic": STRICT.format("$.include, $.top_logprobs")},
         "logprobs": {"Anthropic": "dropped: $.include, $.top_logprobs"},
         "document, text": NO_SUCH_OPTION,
+        "embeddings": NO_EMBEDDINGS,
         "document, PDF": {"Gemini": "dropped: $.input[0].content[1].filename"},
         "thinking between tools": {"Gemini": "dropped: $.input[1]"},
         "thinking between tools, streamed": {"Gemini": "dropped: $.input[1]"},
@@ -64,6 +73,7 @@ LOSSES: dict[str, Losses] = {
         "embeddings": NO_SUCH_OPTION,
     },
     "google-genai": {
+        "embeddings": NO_EMBEDDINGS,
         "several turns": {"OpenAI": "dropped: $.contents[1].parts[0]"},
         "several answers": {"Anthropic": "dropped: $.generationConfig.candidateCount"},
         "several answers, streamed": {

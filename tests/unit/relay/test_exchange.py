@@ -15,7 +15,7 @@ PRICE = Price(PriceDocument(input_usd_per_million="1", output_usd_per_million="2
 def test_settling_charges_writes_and_releases_once() -> None:
     key, journal = grant(free=100_000), ListJournal()
     made = exchange(key=key, price=PRICE, journal=journal)
-    key.enter(0.0)
+    key.enter(0.0, 0)
     made.has_entered = True
     made.take_hold(50_000)
     made.settle(200, "ok", usage=Usage(input=10, output=5), finish="stop")

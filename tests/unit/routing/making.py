@@ -7,6 +7,7 @@ from pronghorn import vendors
 from pronghorn.ledger.credit import Purse
 from pronghorn.ledger.prices import Price, PriceDocument
 from pronghorn.routing import Channel, Grant, Meter, Model, Snapshot
+from pronghorn.routing.gate import Gate
 from pronghorn.upstream import Origin
 
 CREDENTIAL = "sk-upstream-secret-1"
@@ -26,6 +27,19 @@ def grant(*, mode: str = "live", free: int = 0, spent: int = 0, **fields: Any) -
         "meter": Meter(spent),
     }
     return Grant(**(known | {"mode": mode} | fields))
+
+
+def gate(
+    scope: str = "key",
+    *,
+    rpm: int | None = None,
+    tpm: int | None = None,
+    concurrency: int | None = None,
+    body_bytes: int | None = None,
+) -> Gate:
+    made = Gate(scope)
+    made.set_limits(rpm, tpm, concurrency, body_bytes, 0.0)
+    return made
 
 
 def channel(id: str = "chn_1", models: Mapping[str, str] | Sequence[str] = ("m",), **fields: Any) -> Channel:

@@ -1,10 +1,9 @@
 """What a key may do: models, addresses, time, rates, concurrency and money."""
 
 import pytest
-from tests.unit.routing.making import grant
+from tests.unit.routing.making import gate, grant
 
 from pronghorn.errors import AccessDenied, LimitReached, NoCredit, Unauthenticated
-from pronghorn.routing import Meter
 
 
 @pytest.mark.parametrize(
@@ -74,62 +73,82 @@ def test_a_key_ends_at_its_time() -> None:
 
 
 def test_requests_per_minute_say_when_to_come_back() -> None:
-    known = grant()
-    known.meter.set_rates(2, None, 0.0)
-    known.enter(0.0)
-    known.enter(0.0)
+    known = grant(gates=[gate(rpm=2)])
+    known.enter(0.0, 0)
+    known.enter(0.0, 0)
     with pytest.raises(LimitReached) as refused:
-        known.enter(0.0)
+        known.enter(0.0, 0)
     assert refused.value.retry_after_s == pytest.approx(30.0)
     assert refused.value.detail == {"scope": "key", "limit": 2, "used": 2, "reset_s": 30.0}
     assert "2 requests per minute" in refused.value.message
-    known.enter(30.0)
+    known.enter(30.0, 0)
 
 
 def test_tokens_are_counted_when_the_request_leaves() -> None:
-    known = grant()
-    known.meter.set_rates(None, 600, 0.0)
-    known.enter(0.0)
-    known.leave(1_200)
+    known = grant(gates=[gate(tpm=600)])
+    known.enter(0.0, 0)
+    known.leave(1_200, 0)
     with pytest.raises(LimitReached, match="tokens per minute") as refused:
-        known.enter(0.0)
+        known.enter(0.0, 0)
     assert refused.value.retry_after_s == pytest.approx(60.1)
-    known.enter(60.2)
+    known.enter(60.2, 0)
 
 
 def test_concurrency_counts_open_requests_and_a_refusal_counts_nothing() -> None:
-    known = grant(concurrency=2)
-    known.meter.set_rates(100, None, 0.0)
-    known.enter(0.0)
-    known.enter(0.0)
+    limits = gate(rpm=100, concurrency=2)
+    known = grant(gates=[limits])
+    known.enter(0.0, 0)
+    known.enter(0.0, 0)
     for _ in range(5):
         with pytest.raises(LimitReached, match="concurrent") as refused:
-            known.enter(0.0)
+            known.enter(0.0, 0)
     assert refused.value.retry_after_s
     assert known.meter.open_requests == 2
-    assert known.meter.requests is not None
-    assert known.meter.requests.level(0.0) == 98
-    known.leave(0)
-    known.enter(0.0)
+    assert limits.requests is not None
+    assert limits.requests.level(0.0) == 98
+    known.leave(0, 0)
+    known.enter(0.0, 0)
 
 
 def test_concurrency_of_nothing_lets_nobody_in() -> None:
     with pytest.raises(LimitReached):
-        grant(concurrency=0).enter(0.0)
+        grant(gates=[gate(concurrency=0)]).enter(0.0, 0)
 
 
 def test_rates_keep_what_was_used_and_go_away_when_taken_away() -> None:
-    meter = Meter(0)
-    meter.set_rates(10, 1_000, 0.0)
-    known = grant(meter=meter)
+    limits = gate(rpm=10, tpm=1_000)
+    known = grant(gates=[limits])
     for _ in range(10):
-        known.enter(0.0)
-    meter.set_rates(20, 1_000, 0.0)
-    assert meter.requests is not None
-    assert meter.requests.level(0.0) == 10
-    meter.set_rates(None, None, 0.0)
-    assert [meter.requests, meter.tokens] == [None, None]
-    known.enter(0.0)
+        known.enter(0.0, 0)
+    limits.set_limits(20, 1_000, None, None, 0.0)
+    assert limits.requests is not None
+    assert limits.requests.level(0.0) == 10
+    assert not limits.set_limits(None, None, None, None, 0.0)
+    assert [limits.requests, limits.tokens] == [None, None]
+    known.enter(0.0, 0)
+
+
+def test_bodies_in_flight_are_counted_in_bytes() -> None:
+    known = grant(gates=[gate(body_bytes=100)])
+    known.enter(0.0, 60)
+    with pytest.raises(LimitReached, match="bytes of request bodies") as refused:
+        known.enter(0.0, 41)
+    assert refused.value.detail == {"scope": "key", "limit": 100, "used": 60, "reset_s": 1.0}
+    known.enter(0.0, 40)
+    known.leave(0, 60)
+    known.enter(0.0, 60)
+
+
+@pytest.mark.parametrize("scope", ["key", "account", "group"])
+def test_the_scope_that_refuses_is_named_and_nothing_is_counted_anywhere(scope: str) -> None:
+    gates = [gate(name, concurrency=1 if name == scope else 2) for name in ("key", "account", "group")]
+    known = grant(gates=gates)
+    known.enter(0.0, 5)
+    with pytest.raises(LimitReached) as refused:
+        known.enter(0.0, 5)
+    assert refused.value.detail["scope"] == scope
+    assert [limits.open_requests for limits in gates] == [1, 1, 1]
+    assert [limits.open_bytes for limits in gates] == [5, 5, 5]
 
 
 @pytest.mark.parametrize(

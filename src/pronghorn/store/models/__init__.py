@@ -15,6 +15,7 @@ from pronghorn.store.models.meta import Meta
 from pronghorn.store.models.model import Model
 from pronghorn.store.models.price import Price
 from pronghorn.store.models.request import Request
+from pronghorn.store.models.route import Route
 from pronghorn.store.models.token import Token
 from pronghorn.store.models.user import User
 from pronghorn.store.models.wallet import Lease, Wallet
@@ -36,6 +37,7 @@ __all__ = [
     "Model",
     "Price",
     "Request",
+    "Route",
     "Server",
     "Token",
     "User",

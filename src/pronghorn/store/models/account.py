@@ -3,9 +3,10 @@
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pronghorn.store.models.base import Base, Id, Millis, Name
+from pronghorn.store.models.limits import Limited
 
 
-class Account(Base):
+class Account(Limited, Base):
     __tablename__ = "accounts"
 
     id: Mapped[Id]

@@ -1,12 +1,13 @@
 """Channel: a vendor's account that serves models, with its credentials sealed."""
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pronghorn.store.models.base import Base, Document, Id, LongText, Millis, Name, Strings
+from pronghorn.store.models.limits import Limited
 
 
-class Channel(Base):
+class Channel(Limited, Base):
     __tablename__ = "channels"
 
     id: Mapped[Id]
@@ -21,6 +22,8 @@ class Channel(Base):
     priority: Mapped[int] = mapped_column(default=0)
     """Higher first."""
     weight: Mapped[int] = mapped_column(default=1)
+    cost_ppm: Mapped[int] = mapped_column(BigInteger, default=1_000_000, server_default="1000000")
+    """What the operator pays there, in millionths of the list price."""
     proxy: Mapped[str | None] = mapped_column(String(500))
     """`http://[user:password@]host:port`, sealed by the vault."""
     is_disabled: Mapped[bool] = mapped_column(default=False)

@@ -4,9 +4,10 @@ from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pronghorn.store.models.base import Base, LongText, Millis
+from pronghorn.store.models.limits import Limited
 
 
-class Group(Base):
+class Group(Limited, Base):
     __tablename__ = "groups"
 
     name: Mapped[str] = mapped_column(String(200), primary_key=True)

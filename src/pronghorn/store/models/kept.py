@@ -14,7 +14,7 @@ class Kept(Base):
     )
     mode: Mapped[str] = mapped_column(String(4), primary_key=True)
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
-    """`response` or `signature`."""
+    """`response`, `signature`, or of an idempotency key `claim` and `outcome`."""
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     sealed: Mapped[LongText]
     expires_ms: Mapped[Millis] = mapped_column(index=True)

@@ -4,9 +4,10 @@ from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pronghorn.store.models.base import Base, Id, Millis, Name, Nano, Strings
+from pronghorn.store.models.limits import Limited
 
 
-class Key(Base):
+class Key(Limited, Base):
     __tablename__ = "keys"
 
     id: Mapped[Id]
@@ -23,9 +24,6 @@ class Key(Base):
     """None: the account's group."""
     budget: Mapped[int | None] = mapped_column(BigInteger)
     spent: Mapped[Nano] = mapped_column(default=0)
-    rpm: Mapped[int | None]
-    tpm: Mapped[int | None]
-    concurrency: Mapped[int | None]
     is_strict: Mapped[bool] = mapped_column(default=False)
     is_disabled: Mapped[bool] = mapped_column(default=False)
     expires_ms: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,0 +1,121 @@
+"""Asking: one channel is asked one request, in its own dialect; its answer or what its refusal means."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pronghorn import convert
+from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.dialect import Target
+from pronghorn.convert.embeddings import EmbeddingConversion
+from pronghorn.errors import BadRequest, RefusedStrict, UpstreamRejected
+from pronghorn.kit.later import Later
+from pronghorn.relay import outgoing, refusal
+from pronghorn.relay.exchange import Exchange
+from pronghorn.relay.form import Form
+from pronghorn.relay.signatures import Signatures
+from pronghorn.routing import Channel
+from pronghorn.settings import Settings
+from pronghorn.upstream import Answer, Client, Deadlines, Handle
+from pronghorn.wire.openai import Peek
+
+if TYPE_CHECKING:
+    from pronghorn.relay import access, fetching
+else:
+    access = Later("pronghorn.relay.access")
+    fetching = Later("pronghorn.relay.fetching")
+
+
+class Asker:
+    """One for the process."""
+
+    def __init__(self, client: Client, signatures: Signatures, settings: Settings) -> None:
+        self._client = client
+        self._signatures = signatures
+        self._settings = settings
+        common = (settings.connect_timeout_s, settings.idle_timeout_s, settings.total_timeout_s)
+        self._whole = Deadlines(common[0], settings.first_byte_timeout_s, *common[1:])
+        self._streamed = Deadlines(common[0], settings.first_event_timeout_s, *common[1:])
+
+    # The libraries of these two cost 15 MB that most servers never need.
+
+    @cached_property
+    def _access(self) -> "access.Access":
+        return access.Access()
+
+    @cached_property
+    def _fetcher(self) -> "fetching.Fetcher":
+        return fetching.Fetcher(self._settings)
+
+    async def ask(
+        self, exchange: Exchange, channel: Channel, peek: Peek, form: Form | None, handle: Handle
+    ) -> Answer:
+        """The answer of a channel that accepted the request. Raises an `UpstreamError` otherwise."""
+        handle.raise_if_cancelled()
+        exchange.conversion, exchange.dropped = None, []
+        if exchange.target is not exchange.endpoint:
+            exchange.conversion = await self._convert(exchange, channel)
+        token = None
+        if channel.vendor.token is not None:
+            token = await self._access.token(channel.vendor.token, channel.credential(exchange.place))
+        call = outgoing.build(exchange, channel, peek, form, token)
+        if exchange.dropped and exchange.is_strict():
+            raise RefusedStrict(
+                f"{', '.join(exchange.dropped[:20])} cannot be carried to this model's vendor; "
+                "leave it out, or do not ask for x-pronghorn-strict",
+                param=exchange.dropped[0].removeprefix("$."),
+            )
+        takes_whole = not exchange.is_stream and exchange.endpoint.measure != "speech"
+        answer = await self._client.send(
+            call,
+            self._whole if not exchange.is_stream else self._streamed,
+            whole=takes_whole,
+            limit=self._settings.max_answer_bytes if takes_whole else 0,
+            handle=handle,
+        )
+        if 200 <= answer.status < 300:
+            return answer
+        try:
+            body = await answer.whole()
+        finally:
+            answer.release()
+        error = refusal.read(answer, body, channel)
+        if isinstance(error, UpstreamRejected):
+            error.dialect = exchange.target.dialect
+        raise error
+
+    async def _convert(self, exchange: Exchange, channel: Channel) -> Conversion | EmbeddingConversion:
+        """The caller's request, read and fitted for this channel's vendor."""
+        if not exchange.endpoint.is_turn:
+            is_batch = exchange.endpoint.name.startswith("batch")
+            document = _document(exchange)
+            return EmbeddingConversion(document, exchange.upstream_model, is_batch=is_batch)
+        dialects = convert.load()
+        source, target = dialects[exchange.endpoint.name], dialects[exchange.target.name]
+        turn = source.read_request(_document(exchange))
+        turn.is_stream = exchange.is_stream
+        model = exchange.model
+        to = Target(
+            model=exchange.upstream_model,
+            traits=channel.vendor.traits,
+            max_output_tokens=model.max_output_tokens if model is not None else None,
+            now_s=int(exchange.incoming.received_s),
+        )
+        await self._signatures.recall(exchange.grant, turn, target.name)
+        conversion = Conversion(source, target, turn, to)
+        if addresses := conversion.addresses():
+            await self._fetcher.fill(addresses)
+        return conversion
+
+
+def _document(exchange: Exchange) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(exchange.incoming.body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body cannot be carried to this model's vendor: {error}") from error
+    if not isinstance(document, dict):
+        raise BadRequest("the body must be a JSON object")
+    for name in exchange.ours:
+        document.pop(name, None)
+    return document
