@@ -11,6 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHOWN = {
     "id", "name", "group", "disabled", "mode", "balance_usd", "held_usd", "spent_usd", "created_at",
+    "rpm", "tpm", "concurrency", "body_bytes",
 }  # fmt: skip
 
 

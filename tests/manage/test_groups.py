@@ -15,6 +15,7 @@ async def test_a_group_is_made_changed_and_removed(manage: Manage) -> None:
         "factor": "0.85",
         "description": "15 % off",
         "created_at": "2026-05-28T20:26:40.000Z",
+        **dict.fromkeys(("rpm", "tpm", "concurrency", "body_bytes")),
     }
     assert await manage.get("/groups/vip") == made
     assert made in await manage.items("/groups")

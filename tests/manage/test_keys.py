@@ -20,6 +20,7 @@ LIMITS = {
     "rpm": 60,
     "tpm": 100_000,
     "concurrency": 4,
+    "body_bytes": 50_000_000,
     "strict": True,
     "expires_at": "2030-01-31T12:00:00.000Z",
 }

@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
+from pronghorn.cli import limits
 from pronghorn.cli.command import Limit, command, group
 from pronghorn.cli.installation import Installation
 from pronghorn.errors import NoCredit
 from pronghorn.manage.fields import Mode
 from pronghorn.manage.paging import Page, window
 from pronghorn.manage.services import accounts
-from pronghorn.manage.services.accounts import Account, Adjustment, NewAccount
+from pronghorn.manage.services.accounts import Account, AccountChange, Adjustment, NewAccount
 
 app = group("Accounts: who pays.")
 
@@ -23,11 +24,25 @@ def _mode(is_test: bool) -> Mode:
 
 @command(app, "create")
 async def create(
-    on: Installation, name: str, group: Annotated[str, typer.Option(help="Its group.")] = "default"
+    on: Installation,
+    name: str,
+    group: Annotated[str, typer.Option(help="Its group.")] = "default",
+    rpm: limits.Rpm = None,
+    tpm: limits.Tpm = None,
+    concurrency: limits.Concurrency = None,
+    body_bytes: limits.BodyBytes = None,
 ) -> Account:
     """Open an account, with 1,000 USD of test money."""
+    new = NewAccount(
+        name=name,
+        group=group,
+        rpm=rpm,
+        tpm=tpm,
+        concurrency=concurrency,
+        body_bytes=body_bytes,
+    )
     async with on.change() as tx:
-        account_id = await accounts.create(tx, on.act, NewAccount(name=name, group=group))
+        account_id = await accounts.create(tx, on.act, new)
     return await _one(on, account_id, "live")
 
 
@@ -46,6 +61,22 @@ async def show(on: Installation, account_id: str, test: TestMode = False) -> Acc
     async with on.read() as tx:
         account.leases = await accounts.leases(tx, account_id, _mode(test))
     return account
+
+
+@command(app, "limit")
+async def limit(
+    on: Installation,
+    account_id: str,
+    rpm: limits.NewRpm = None,
+    tpm: limits.NewTpm = None,
+    concurrency: limits.NewConcurrency = None,
+    body_bytes: limits.NewBodyBytes = None,
+) -> Account:
+    """Change limits of an account: all its keys together."""
+    patch = limits.change(AccountChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    async with on.change() as tx:
+        await accounts.change(tx, on.act, account_id, patch)
+    return await _one(on, account_id, "live")
 
 
 @command(app, "adjust", context_settings={"ignore_unknown_options": True})

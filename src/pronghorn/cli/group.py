@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from pronghorn.cli import limits
 from pronghorn.cli.command import Limit, command, group
 from pronghorn.cli.installation import Installation
 from pronghorn.manage.paging import Page, window
 from pronghorn.manage.services import groups
-from pronghorn.manage.services.groups import Group, NewGroup
+from pronghorn.manage.services.groups import Group, GroupChange, NewGroup
 
 app = group("Groups: price factors, and who may use which channels.")
 
@@ -19,10 +20,23 @@ async def create(
     name: str,
     factor: Annotated[str, typer.Option(help="Prices are multiplied by it.")] = "1",
     description: str = "",
+    rpm: limits.Rpm = None,
+    tpm: limits.Tpm = None,
+    concurrency: limits.Concurrency = None,
+    body_bytes: limits.BodyBytes = None,
 ) -> Group:
     """Make a group."""
+    new = NewGroup(
+        name=name,
+        factor=factor,
+        description=description,
+        rpm=rpm,
+        tpm=tpm,
+        concurrency=concurrency,
+        body_bytes=body_bytes,
+    )
     async with on.change() as tx:
-        return await groups.create(tx, on.act, NewGroup(name=name, factor=factor, description=description))
+        return await groups.create(tx, on.act, new)
 
 
 @command(app, "list", "name", "factor", "description", "created_at")
@@ -37,6 +51,21 @@ async def show(on: Installation, name: str) -> Group:
     """Show a group."""
     async with on.read() as tx:
         return await groups.get(tx, name)
+
+
+@command(app, "limit")
+async def limit(
+    on: Installation,
+    name: str,
+    rpm: limits.NewRpm = None,
+    tpm: limits.NewTpm = None,
+    concurrency: limits.NewConcurrency = None,
+    body_bytes: limits.NewBodyBytes = None,
+) -> Group:
+    """Change limits of a group: all its accounts and keys together."""
+    patch = limits.change(GroupChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    async with on.change() as tx:
+        return await groups.change(tx, on.act, name, patch)
 
 
 @command(app, "delete")

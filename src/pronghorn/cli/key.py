@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from pronghorn.cli import limits
 from pronghorn.cli.command import Limit, command, group
 from pronghorn.cli.installation import Installation
 from pronghorn.manage.paging import Page, window
 from pronghorn.manage.services import keys
-from pronghorn.manage.services.keys import CreatedKey, Key, NewKey
+from pronghorn.manage.services.keys import CreatedKey, Key, KeyChange, NewKey
 
 app = group("Keys: what clients show to call models.")
 
@@ -27,9 +28,10 @@ async def create(
     ip: Annotated[list[str] | None, typer.Option(help="Address or network; may be repeated.")] = None,
     group: str | None = None,
     budget_usd: str | None = None,
-    rpm: Annotated[int | None, typer.Option(min=1, help="Requests a minute.")] = None,
-    tpm: Annotated[int | None, typer.Option(min=1, help="Tokens a minute.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests at one time.")] = None,
+    rpm: limits.Rpm = None,
+    tpm: limits.Tpm = None,
+    concurrency: limits.Concurrency = None,
+    body_bytes: limits.BodyBytes = None,
     strict: Annotated[bool, typer.Option(help="Refuse what cannot be carried to a model.")] = False,
     expires_at: Annotated[str | None, typer.Option(help="ISO 8601.")] = None,
 ) -> CreatedKey:
@@ -45,6 +47,7 @@ async def create(
         rpm=rpm,
         tpm=tpm,
         concurrency=concurrency,
+        body_bytes=body_bytes,
         strict=strict,
         expires_at=expires_at,
     )
@@ -68,6 +71,21 @@ async def show(on: Installation, key_id: str) -> Key:
     """Show a key: its limits and what it has spent."""
     async with on.read() as tx:
         return await keys.get(tx, key_id)
+
+
+@command(app, "limit")
+async def limit(
+    on: Installation,
+    key_id: str,
+    rpm: limits.NewRpm = None,
+    tpm: limits.NewTpm = None,
+    concurrency: limits.NewConcurrency = None,
+    body_bytes: limits.NewBodyBytes = None,
+) -> Key:
+    """Change limits of a key."""
+    patch = limits.change(KeyChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    async with on.change() as tx:
+        return await keys.change(tx, on.act, key_id, patch)
 
 
 @command(app, "revoke")

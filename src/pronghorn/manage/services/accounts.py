@@ -14,7 +14,8 @@ from pronghorn.manage import fields
 from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Mode, Name, Note, Time, Usd
 from pronghorn.manage.paging import Page, Window, fetch
-from pronghorn.manage.services import groups
+from pronghorn.manage.services import groups, limits
+from pronghorn.manage.services.limits import Limits, LimitsChange, NewLimits
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
@@ -22,12 +23,12 @@ TEST_MONEY = 1_000 * NANO_PER_USD
 MODES: tuple[Literal["live"], Literal["test"]] = ("live", "test")
 
 
-class NewAccount(Struct, forbid_unknown_fields=True):
+class NewAccount(NewLimits, forbid_unknown_fields=True):
     name: Name
     group: Name = groups.DEFAULT
 
 
-class AccountChange(Struct, forbid_unknown_fields=True):
+class AccountChange(LimitsChange, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     group: Name | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
@@ -49,7 +50,7 @@ class Lease(Struct):
     amount_usd: Usd
 
 
-class Account(Struct, omit_defaults=True):
+class Account(Limits, omit_defaults=True):
     id: str
     name: str
     group: str
@@ -76,6 +77,7 @@ def view(row: Any, mode: Mode, standing: Standing) -> Account:
         held_usd=format_usd(standing.held),
         spent_usd=format_usd(standing.spent),
         created_at=fields.time_text(row.created_ms),
+        **limits.view(row),
     )
 
 
@@ -84,15 +86,16 @@ async def create(tx: Tx, act: Act, new: NewAccount) -> str:
     name = fields.clean(new.name, "name")
     await groups.check(tx, [new.group], "group")
     account_id = new_id("acc")
+    given = limits.of(new)
     await tx.execute(
         insert(table.Account).values(
-            id=account_id, name=name, group_name=new.group, is_disabled=False, created_ms=act.now_ms
+            id=account_id, name=name, group_name=new.group, is_disabled=False, created_ms=act.now_ms, **given
         )
     )
     for mode in MODES:
         await repository.open_wallet(tx, account_id, mode)
     await repository.adjust(tx, account_id, "test", TEST_MONEY, note="test money", now_ms=act.now_ms)
-    await act.record(tx, "account.create", account_id, name=name, group=new.group)
+    await act.record(tx, "account.create", account_id, name=name, group=new.group, **given)
     await revision.bump(tx)
     return account_id
 
@@ -131,7 +134,7 @@ async def leases(tx: Tx, account_id: str, mode: Mode) -> list[Lease]:
 async def change(tx: Tx, act: Act, account_id: str, patch: AccountChange) -> None:
     await get(tx, account_id)
     detail = fields.given(patch)
-    values: dict[str, Any] = {}
+    values = limits.among(detail)
     if "name" in detail:
         values["name"] = fields.clean(detail["name"], "name")
     if "group" in detail:

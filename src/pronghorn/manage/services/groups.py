@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, func, insert, select, update
 
 from pronghorn.errors import BadRequest, Conflict, NotFound
@@ -12,25 +12,27 @@ from pronghorn.manage import fields
 from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Name, Note, Time
 from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.services import limits
+from pronghorn.manage.services.limits import Limits, LimitsChange, NewLimits
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
 DEFAULT = "default"
 
 
-class NewGroup(Struct, forbid_unknown_fields=True):
+class NewGroup(NewLimits, forbid_unknown_fields=True):
     name: Name
     factor: str = "1"
     """Prices are multiplied by it."""
     description: Note = ""
 
 
-class GroupChange(Struct, forbid_unknown_fields=True):
+class GroupChange(LimitsChange, forbid_unknown_fields=True):
     factor: str | UnsetType = UNSET
     description: Note | UnsetType = UNSET
 
 
-class Group(Struct):
+class Group(Limits):
     name: str
     factor: str
     description: str
@@ -39,10 +41,11 @@ class Group(Struct):
 
 def view(row: Any) -> Group:
     return Group(
-        row.name,
-        format_decimal(row.factor_ppm, decimals=6),
-        row.description,
-        fields.time_text(row.created_ms),
+        name=row.name,
+        factor=format_decimal(row.factor_ppm, decimals=6),
+        description=row.description,
+        created_at=fields.time_text(row.created_ms),
+        **limits.view(row),
     )
 
 
@@ -53,12 +56,11 @@ async def create(tx: Tx, act: Act, new: NewGroup) -> Group:
     factor_ppm = fields.factor(new.factor, "factor")
     if await tx.scalar(select(table.Group.name).where(table.Group.name == name)):
         raise Conflict(f"there is a group {name!r} already; change it with PATCH", param="name")
+    given = {"description": new.description, **limits.of(new)}
     await tx.execute(
-        insert(table.Group).values(
-            name=name, description=new.description, factor_ppm=factor_ppm, created_ms=act.now_ms
-        )
+        insert(table.Group).values(name=name, factor_ppm=factor_ppm, created_ms=act.now_ms, **given)
     )
-    await act.record(tx, "group.create", name, factor=new.factor, description=new.description)
+    await act.record(tx, "group.create", name, factor=new.factor, **given)
     await revision.bump(tx)
     return await get(tx, name)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, insert, select, update
 
 from pronghorn.accounts import keys
@@ -12,14 +12,15 @@ from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.act import Act
-from pronghorn.manage.fields import Limit, Mode, Name, Time, Usd
+from pronghorn.manage.fields import Mode, Name, Time, Usd
 from pronghorn.manage.paging import Page, Window, fetch
-from pronghorn.manage.services import accounts, groups
+from pronghorn.manage.services import accounts, groups, limits
+from pronghorn.manage.services.limits import Limits, LimitsChange, NewLimits
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
 
-class NewKey(Struct, forbid_unknown_fields=True):
+class NewKey(NewLimits, forbid_unknown_fields=True):
     account_id: str
     name: Name
     mode: Mode
@@ -28,32 +29,26 @@ class NewKey(Struct, forbid_unknown_fields=True):
     ips: list[str] | None = None
     """Addresses and networks; null: from anywhere."""
     budget_usd: Usd | None = None
-    rpm: Limit | None = None
-    tpm: Limit | None = None
-    concurrency: Limit | None = None
     group: Name | None = None
     """Null: the account's group."""
     strict: bool = False
     expires_at: Time | None = None
 
 
-class KeyChange(Struct, forbid_unknown_fields=True):
+class KeyChange(LimitsChange, forbid_unknown_fields=True):
     """Null clears a limit."""
 
     name: Name | UnsetType = UNSET
     models: list[str] | UnsetType | None = UNSET
     ips: list[str] | UnsetType | None = UNSET
     budget_usd: Usd | UnsetType | None = UNSET
-    rpm: Limit | UnsetType | None = UNSET
-    tpm: Limit | UnsetType | None = UNSET
-    concurrency: Limit | UnsetType | None = UNSET
     group: Name | UnsetType | None = UNSET
     strict: bool | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
     expires_at: Time | UnsetType | None = UNSET
 
 
-class Key(Struct, kw_only=True):
+class Key(Limits):
     id: str
     account_id: str
     name: str
@@ -64,9 +59,6 @@ class Key(Struct, kw_only=True):
     group: str | None
     budget_usd: Usd | None
     spent_usd: Usd
-    rpm: int | None
-    tpm: int | None
-    concurrency: int | None
     strict: bool
     disabled: bool
     expires_at: Time | None
@@ -90,13 +82,11 @@ def view(row: Any) -> Key:
         group=row.group_name,
         budget_usd=None if row.budget is None else format_usd(row.budget),
         spent_usd=format_usd(row.spent),
-        rpm=row.rpm,
-        tpm=row.tpm,
-        concurrency=row.concurrency,
         strict=row.is_strict,
         disabled=row.is_disabled,
         expires_at=None if row.expires_ms is None else fields.time_text(row.expires_ms),
         created_at=fields.time_text(row.created_ms),
+        **limits.view(row),
     )
 
 
@@ -161,7 +151,7 @@ async def revoke(tx: Tx, act: Act, key_id: str) -> None:
 
 async def _columns(tx: Tx, act: Act, given: dict[str, Any]) -> dict[str, Any]:
     """The columns for the fields that are given, checked."""
-    values: dict[str, Any] = {name: given[name] for name in ("rpm", "tpm", "concurrency") if name in given}
+    values = limits.among(given)
     if "name" in given:
         values["name"] = fields.clean(given["name"], "name")
     if "models" in given:
