@@ -22,6 +22,11 @@ class Splitter:
         self._rest = b""
         self._limit = limit
 
+    @property
+    def has_rest(self) -> bool:
+        """An event has begun that is not whole yet."""
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The events completed by `data`, each with its blank line. Raises `EventTooLarge`."""
         if self._rest:

@@ -69,6 +69,15 @@ class Answer:
             parts.append(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    @property
+    def last_read_s(self) -> float:
+        """When the vendor last sent something, by the loop's clock."""
+        return self._connection.last_read_at
+
+    def fail(self, error: UpstreamError) -> None:
+        """Give it up: whoever waits for more sees `error`."""
+        self._connection.fail(error)
+
     def release(self) -> None:
         """Give the connection back if the answer is whole, close it otherwise. A second call does nothing."""
         if not self._is_released:

@@ -1,0 +1,35 @@
+"""Answer headers: what we say beside an answer, whoever gives it."""
+
+from pronghorn.relay.exchange import Exchange
+from pronghorn.relay.incoming import Headers
+from pronghorn.relay.rate_headers import rate_headers
+
+MAX_DROPPED_BYTES = 2048
+
+
+def answer_headers(exchange: Exchange) -> Headers:
+    """What we say beside the answer."""
+    gates = exchange.grant.gates
+    headers = rate_headers(gates, exchange.endpoint.dialect) if gates else []
+    if exchange.adjusted_limit:
+        headers.append((b"x-pronghorn-adjusted", b"max_tokens=%d" % exchange.adjusted_limit))
+    if exchange.upstream_model != exchange.model_name:
+        alias = f"{exchange.model_name} -> {exchange.upstream_model}"
+        headers.append((b"x-pronghorn-model", alias.encode("ascii", "replace")))
+    if exchange.dropped:
+        headers.append((b"x-pronghorn-dropped", dropped_value(exchange.dropped)))
+    if exchange.endpoint.dialect == "messages":
+        headers.append((b"request-id", exchange.incoming.id.encode()))
+    return headers
+
+
+def dropped_value(paths: list[str]) -> bytes:
+    """The paths that fit into a header of a sensible size, and a mark where they did not all."""
+    kept: list[str] = []
+    size = 0
+    for path in paths:
+        size += len(path) + 2
+        if size > MAX_DROPPED_BYTES:
+            return ", ".join([*kept, "..."]).encode("ascii", "replace")
+        kept.append(path)
+    return ", ".join(kept).encode("ascii", "replace")
