@@ -7,9 +7,15 @@ PronghornError
 │   ├── NoCredit                402  balance or budget is used up
 │   ├── AccessDenied            403  this key may not do that
 │   ├── NotFound                404
-│   │   └── ModelNotFound       404
+│   │   ├── ModelNotFound       404
+│   │   └── NoRoute             404  the caller's own rules leave no channel
 │   ├── MethodNotAllowed        405
 │   ├── Conflict                409
+│   │   ├── IdempotencyRunning  409  the first request with this key has not ended
+│   │   ├── AlreadyStreamed     409  it has, and its answer cannot be given again
+│   │   ├── AnswerNotKept       409  likewise
+│   │   └── OutcomeUnknown      409  nobody can say whether it has
+│   ├── IdempotencyMismatch     422  the key was used for another request
 │   ├── TooLarge                413
 │   ├── UnsupportedMediaType    415
 │   ├── UpgradeRequired         426
@@ -98,6 +104,12 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
+class NoRoute(NotFound):
+    """What the caller asks of the way leaves nobody who could answer."""
+
+    code, end_reason = "no_route", "no_route"
+
+
 class MethodNotAllowed(BadRequest):
     """This route does not take that method."""
 
@@ -108,6 +120,36 @@ class Conflict(BadRequest):
     """That would clash with what is there already."""
 
     status, code = 409, "conflict"
+
+
+class IdempotencyRunning(Conflict):
+    """A request with this Idempotency-Key has not ended. Wait, then send it again: its answer will be repeated."""
+
+    code, retryable, default_retry_after_s = "idempotency_running", True, 1.0
+
+
+class AlreadyStreamed(Conflict):
+    """The answer to this Idempotency-Key was streamed and cannot be repeated. To ask anew, use a new key."""
+
+    code = "already_streamed"
+
+
+class AnswerNotKept(Conflict):
+    """This Idempotency-Key was answered, but the answer could not be kept. To ask anew, use a new key."""
+
+    code = "answer_not_kept"
+
+
+class OutcomeUnknown(Conflict):
+    """Whether the first request with this Idempotency-Key was answered is not known yet. Wait, or use a new key."""
+
+    code, default_retry_after_s = "outcome_unknown", 60.0
+
+
+class IdempotencyMismatch(BadRequest):
+    """This Idempotency-Key was used for another request. A key is for one request and its repetitions."""
+
+    status, code = 422, "idempotency_mismatch"
 
 
 class TooLarge(BadRequest):

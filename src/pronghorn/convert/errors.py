@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pronghorn.errors import NoChannel, PronghornError, UpstreamRejected
+from pronghorn.errors import AlreadyStreamed, AnswerNotKept, NoChannel, PronghornError, UpstreamRejected
 
 Headers = list[tuple[bytes, bytes]]
 Json = dict[str, object]
@@ -62,7 +62,7 @@ def render(dialect: str, error: PronghornError, request_id: str) -> Rendered:
     headers: Headers = [JSON_HEADER, *_id_header(dialect, request_id)]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, -(-error.retry_after_s // 1))))
-    elif error.status == 402:
+    elif error.status == 402 or isinstance(error, AlreadyStreamed | AnswerNotKept):
         headers.append((b"x-should-retry", b"false"))
     headers.append((b"x-pronghorn-end-reason", error.end_reason.encode()))
     body = _body(dialect, status, _message(error, request_id), error, request_id)

@@ -1,7 +1,7 @@
 """Keeping: what must be remembered between requests, sealed in the database until its time is over.
 
-Only what a feature is made of is kept: responses that the caller asked to store, and signatures of thoughts that a
-client of another dialect cannot carry.
+Only what a feature is made of is kept: responses that the caller asked to store, signatures of thoughts that a client
+of another dialect cannot carry, answers to requests with an `Idempotency-Key`.
 """
 
 import asyncio
