@@ -12,9 +12,15 @@ CANARY = "sk-canary-41d0c2b7e9"
 
 
 def _api(cli: Cli, path: str) -> Any:
+    """Without health, of which only a running server tells the command line: none runs here."""
+
     async def get() -> Any:
         async with opened(cli.data) as manage:
-            return await manage.get(path)
+            found = await manage.get(path)
+            for item in found.get("items", [found]):
+                if "health" in item:
+                    item["health"] = None
+            return found
 
     return asyncio.run(get())
 
@@ -166,7 +172,7 @@ def test_a_token_made_here_opens_the_management_api(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["account", "key", "channel", "model", "price", "group", "user", "token", "request"]
+    "name", ["account", "key", "channel", "model", "route", "price", "group", "user", "token", "request"]
 )
 def test_lists_answer_as_the_management_api_does(cli: Cli, name: str) -> None:
     assert cli.json(name, "list") == _api(cli, f"/{name}s")

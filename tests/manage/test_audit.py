@@ -17,8 +17,9 @@ async def _changes(manage: Manage) -> dict[str, str]:
     account = (await manage.post("/accounts", name="a"))["id"]
     user = (await manage.post("/users", email="eve@example.com", password=password))["id"]
     key = (await manage.post("/keys", account_id=account, name="k", mode="test", rpm=5))["id"]
+    nowhere = {"vendor": "openai", "base_url": "http://127.0.0.1:9"}
     channel = await manage.post(
-        "/channels", name="c", vendor="openai", models=["m"], credentials=[credential], proxy=proxy
+        "/channels", name="c", models=["m"], credentials=[credential], proxy=proxy, **nowhere
     )
     await manage.patch(f"/accounts/{account}", disabled=False)
     await manage.post(f"/accounts/{account}/adjust", amount_usd="1.5", note="gift")
@@ -27,11 +28,15 @@ async def _changes(manage: Manage) -> dict[str, str]:
     await manage.patch(f"/keys/{key}", rpm=None)
     await manage.delete(f"/keys/{key}")
     await manage.patch(f"/channels/{channel['id']}", credentials=[credential, "x"], proxy=None)
+    await manage.post(f"/channels/{channel['id']}/test")
+    await manage.post(f"/channels/{channel['id']}/reset")
     await manage.delete(f"/channels/{channel['id']}")
     await manage.put("/models/m", vendor="house")
     await manage.patch("/models/m", retired=True)
     await manage.put("/prices/m", per_call_usd="1")
     await manage.delete("/prices/m")
+    await manage.put("/routes/fast", models=["m"])
+    await manage.delete("/routes/fast")
     await manage.post("/groups", name="g")
     await manage.patch("/groups/g", factor="2")
     await manage.delete("/groups/g")
@@ -74,11 +79,15 @@ async def test_every_change_leaves_one_row_without_a_secret(manage: Manage) -> N
         ("key.change", ids["key"]),
         ("key.revoke", ids["key"]),
         ("channel.change", ids["channel"]),
+        ("channel.test", ids["channel"]),
+        ("channel.reset", ids["channel"]),
         ("channel.delete", ids["channel"]),
         ("model.put", "m"),
         ("model.change", "m"),
         ("price.set", "m"),
         ("price.delete", "m"),
+        ("route.set", "fast"),
+        ("route.delete", "fast"),
         ("group.create", "g"),
         ("group.change", "g"),
         ("group.delete", "g"),

@@ -31,9 +31,12 @@ async def test_a_channel_has_its_vendors_address_and_the_default_group(manage: M
         "groups": ["default"],
         "priority": 0,
         "weight": 1,
+        "cost": "1",
+        **dict.fromkeys(("rpm", "tpm", "concurrency", "body_bytes")),
         "proxy": None,
         "disabled": False,
         "created_at": "2026-05-28T20:26:40.000Z",
+        "health": made["health"],
     }
     assert await manage.get(f"/channels/{made['id']}") == made
     assert made in await manage.items("/channels")
@@ -78,6 +81,7 @@ async def test_everything_of_a_channel_can_be_given_and_changed(manage: Manage) 
         "credential_count": 0,
         "credential_hints": [],
         "disabled": True,
+        "health": None,
     }
 
 

@@ -44,11 +44,14 @@ def there(installation: Installation) -> dict[str, str]:
     account = manage("POST", "/accounts", {"name": "a"})["id"]
     manage("POST", "/groups", {"name": "g"})
     channel = {"name": "c", "vendor": "openai", "models": ["m"], "credentials": ["sk-x"]}
+    channel["base_url"] = "http://127.0.0.1:9"  # it is tested, and must not be asked elsewhere
+    made = manage("POST", "/channels", channel)
+    manage("PUT", "/routes/g", {"models": ["m"]})
     return {
         "account_id": account,
         "user_id": manage("POST", "/users", {"email": "ann@example.com"})["id"],
         "key_id": manage("POST", "/keys", {"account_id": account, "name": "k", "mode": "live"})["id"],
-        "channel_id": manage("POST", "/channels", channel)["id"],
+        "channel_id": made["id"],
         "token_id": manage("POST", "/tokens", {"name": "t"})["id"],
         "request_id": "req_000000000000000000000000",
         "name": "g",

@@ -3,15 +3,24 @@
 import sys
 from typing import Annotated
 
+import msgspec
 import typer
+from sqlalchemy import or_, select
 
-from pronghorn.cli.command import Limit, command, group
-from pronghorn.cli.installation import Installation
+from pronghorn.cli import limits
+from pronghorn.cli.command import Ended, Limit, command, group
+from pronghorn.cli.installation import CommandFailed, Installation
+from pronghorn.cli.server import NotRunning, reached
 from pronghorn.manage.paging import Page, window
 from pronghorn.manage.services import channels
-from pronghorn.manage.services.channels import Channel, NewChannel
+from pronghorn.manage.services.channel_health import ChannelHealth
+from pronghorn.manage.services.channels import Channel, ChannelChange, NewChannel
+from pronghorn.relay.probe import SANDBOX, CredentialTest
+from pronghorn.store import models as table
 
 app = group("Channels: vendors' accounts that serve models.")
+
+NameOrId = Annotated[str, typer.Argument(metavar="NAME_OR_ID")]
 
 
 @command(app, "create")
@@ -27,7 +36,12 @@ async def create(
     group: Annotated[list[str] | None, typer.Option(help="May be repeated; default: default.")] = None,
     priority: Annotated[int, typer.Option(min=-1_000_000, max=1_000_000, help="Higher first.")] = 0,
     weight: Annotated[int, typer.Option(min=1, max=1_000_000)] = 1,
+    cost: Annotated[str, typer.Option(help="What you pay there, as a factor of the list price.")] = "1",
     proxy: Annotated[str | None, typer.Option(help="http://user:password@host:port")] = None,
+    rpm: limits.Rpm = None,
+    tpm: limits.Tpm = None,
+    concurrency: limits.Concurrency = None,
+    body_bytes: limits.BodyBytes = None,
 ) -> Channel:
     """Add a channel."""
     lines = sys.stdin.read().splitlines() if credentials_stdin else []
@@ -41,26 +55,72 @@ async def create(
         groups=group or ["default"],
         priority=priority,
         weight=weight,
+        cost=cost,
         proxy=proxy,
+        rpm=rpm,
+        tpm=tpm,
+        concurrency=concurrency,
+        body_bytes=body_bytes,
     )
     async with on.change() as tx:
         return await channels.create(tx, on.act, on.secrets, new)
 
 
 @command(
-    app, "list", "id", "name", "vendor", "base_url", "models", "groups", "priority", "weight", "disabled"
+    app,
+    "list",
+    "id",
+    "name",
+    "vendor",
+    "base_url",
+    "models",
+    "groups",
+    "priority",
+    "weight",
+    "cost",
+    "disabled",
+    "health.summary",
 )
 async def list_(on: Installation, limit: Limit = 50) -> Page[Channel]:
-    """List channels, newest first."""
+    """List channels, newest first. Health is what the running server has seen; `-` where none runs."""
     async with on.read() as tx:
-        return await channels.page(tx, on.secrets, window(limit=limit))
+        found = await channels.page(tx, on.secrets, window(limit=limit))
+    await _add_health(on, f"/channels?limit={limit}", *found.items)
+    return found
 
 
 @command(app, "show")
-async def show(on: Installation, channel_id: str) -> Channel:
+async def show(on: Installation, channel: NameOrId) -> Channel:
     """Show a channel. Its credentials stay sealed."""
+    channel_id = await _find(on, channel)
     async with on.read() as tx:
-        return await channels.get(tx, on.secrets, channel_id)
+        found = await channels.get(tx, on.secrets, channel_id)
+    await _add_health(on, f"/channels/{channel_id}", found)
+    return found
+
+
+@command(app, "test", "place", "ok", "status", "latency_ms", "model", "endpoint", "error")
+async def test(
+    on: Installation,
+    channel: NameOrId,
+    model: Annotated[str | None, typer.Option(help="Without it, the first that can be tested.")] = None,
+    credential: Annotated[int | None, typer.Option(min=0, help="The place of one in the pool.")] = None,
+) -> Ended:
+    """Let the running server ask a channel a tiny request with each credential. Exit code 1 if one fails."""
+    channel_id = await _find(on, channel)
+    async with reached(on) as server:
+        body = {"model": model, "credential": credential}
+        answer = await server.call("POST", f"/manage/v1/channels/{channel_id}/test", body)
+    found = msgspec.convert(answer, Page[CredentialTest])
+    return Ended(found, 0 if all(one.ok for one in found.items) else 1)
+
+
+@command(app, "reset")
+async def reset(on: Installation, channel: NameOrId) -> Channel:
+    """Let the running server forget what it has seen of a channel: it is asked again at once."""
+    channel_id = await _find(on, channel)
+    async with reached(on) as server:
+        return msgspec.convert(await server.call("POST", f"/manage/v1/channels/{channel_id}/reset"), Channel)
 
 
 @command(app, "delete")
@@ -68,3 +128,43 @@ async def delete(on: Installation, channel_id: str) -> None:
     """Remove a channel."""
     async with on.change() as tx:
         await channels.remove(tx, on.act, on.secrets, channel_id)
+
+
+@command(app, "limit")
+async def limit(
+    on: Installation,
+    channel_id: str,
+    rpm: limits.NewRpm = None,
+    tpm: limits.NewTpm = None,
+    concurrency: limits.NewConcurrency = None,
+    body_bytes: limits.NewBodyBytes = None,
+) -> Channel:
+    """Change limits of a channel, whoever asks it."""
+    patch = limits.change(ChannelChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    async with on.change() as tx:
+        return await channels.change(tx, on.act, on.secrets, channel_id, patch)
+
+
+async def _find(on: Installation, name_or_id: str) -> str:
+    if name_or_id == SANDBOX:
+        return SANDBOX
+    is_it = or_(table.Channel.id == name_or_id, table.Channel.name == name_or_id)
+    async with on.read() as tx:
+        found = list(await tx.scalars(select(table.Channel.id).where(is_it)))
+    if len(found) == 1:
+        return str(found[0])
+    if not found:
+        raise CommandFailed(f"there is no channel {name_or_id!r}; `pronghorn channel list` shows them")
+    raise CommandFailed(f"{len(found)} channels are called {name_or_id!r}: give an id, {' or '.join(found)}")
+
+
+async def _add_health(on: Installation, path: str, *found: Channel) -> None:
+    """Without a server there is none to add."""
+    try:
+        async with reached(on) as server:
+            answer = await server.call("GET", f"/manage/v1{path}")
+    except NotRunning:
+        return
+    seen = {item["id"]: item["health"] for item in answer.get("items", [answer])}
+    for channel in found:
+        channel.health = msgspec.convert(seen.get(channel.id), ChannelHealth | None)

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -44,6 +44,13 @@ _SHARED: dict[str, tuple[Any, Any]] = {
 }
 
 
+class Ended(NamedTuple):
+    """What a command gives back that has a result to show and another exit code than 0."""
+
+    result: Any
+    code: int
+
+
 def group(text: str) -> typer.Typer:
     app = typer.Typer(help=text, no_args_is_help=True, add_completion=False)
 
@@ -55,7 +62,10 @@ def group(text: str) -> typer.Typer:
 
 
 def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Callable[[Work], Work]:
-    """Register an async function as a command. `columns` are what a table of its result shows; none: all."""
+    """Register an async function as a command. `columns` are what a table of its result shows; none: all.
+
+    `health.summary` is the member of a member, under the name of the outer one.
+    """
 
     def register(work: Work) -> Work:
         def run(**given: Any) -> None:
@@ -65,7 +75,11 @@ def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Call
                 async with opened(data, config, url) as installation:
                     return await work(installation, **given)
 
-            _show(_run(carry_out), columns, as_json=as_json)
+            result = _run(carry_out)
+            ended = result if isinstance(result, Ended) else Ended(result, 0)
+            _show(ended.result, columns, as_json=as_json)
+            if ended.code:
+                raise typer.Exit(ended.code)
 
         own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
         shared = [
@@ -122,12 +136,19 @@ def _rows(items: list[dict[str, Any]], columns: Sequence[str]) -> Table:
     name = "id" if "id" in columns else columns[0]
     table = Table()
     for column in columns:
-        cells = [_cell(item.get(column)) for item in items]
+        cells = [_cell(_member(item, column)) for item in items]
         widest = max(map(len, cells), default=0) if column == name else None
-        table.add_column(column, overflow="fold", min_width=widest, no_wrap=column == name)
+        title = column.partition(".")[0]
+        table.add_column(title, overflow="fold", min_width=widest, no_wrap=column == name)
     for item in items:
-        table.add_row(*(escape(_cell(item.get(column))) for column in columns))
+        table.add_row(*(escape(_cell(_member(item, column))) for column in columns))
     return table
+
+
+def _member(item: dict[str, Any], column: str) -> Any:
+    outer, _, inner = column.partition(".")
+    found = item.get(outer)
+    return found.get(inner) if inner and isinstance(found, dict) else found
 
 
 def _facts(found: dict[str, Any]) -> Table:

@@ -19,6 +19,8 @@ from pronghorn.manage.context import translated
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 
+ADDRESS = "address"
+"""The file in the data folder that says which process serves it, and where commands on this machine reach it."""
 _OTHER_VERSION = ("no such table", "no such column", "has no column", "does not exist")
 """SQLite's words and PostgreSQL's."""
 
@@ -28,6 +30,7 @@ class CommandFailed(PronghornError):
 
 
 class Installation(NamedTuple):
+    settings: Settings
     database: Database
     secrets: Secrets
     credit: Credit
@@ -57,7 +60,7 @@ async def opened(data: Path | None, config: Path | None, url: str | None) -> Asy
     database = Database(settings.resolved_database_url)
     try:
         act = Act("cli", int(clock.now() * 1000))
-        yield Installation(database, secrets, Credit(database, "cli", 0, clock), act)
+        yield Installation(settings, database, secrets, Credit(database, "cli", 0, clock), act)
     finally:
         await database.close()
 

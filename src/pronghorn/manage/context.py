@@ -11,6 +11,7 @@ from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import BadRequest, Conflict, Unavailable
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger.credit import Credit
+from pronghorn.relay.probe import Prober
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 
@@ -22,6 +23,7 @@ class ManageContext:
     secrets: Secrets
     clock: Clock
     settings: Settings
+    prober: Prober
     on_change: Callable[[], Awaitable[None]]
     """Called after each committed change, so that this process looks again at once."""
 

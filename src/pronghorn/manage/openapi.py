@@ -14,7 +14,7 @@ from pronghorn.manage.problems import Problem
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "createAccount": {"name": "Team A", "group": "default"},
-    "changeAccount": {"group": "default"},
+    "changeAccount": {"group": "default", "rpm": 600, "tpm": None},
     "adjustAccount": {"amount_usd": "5.00", "note": "invoice 17"},
     "putMember": {"user_id": "usr_4fGh1Jk2Lm3Np4Qr", "role": "admin"},
     "createKey": {
@@ -35,12 +35,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "credentials": ["sk-proj-..."],
         "models": {"gpt-4o-mini": "gpt-4o-mini-2024-07-18"},
     },
-    "changeChannel": {"priority": 10, "weight": 3},
+    "changeChannel": {"priority": 10, "weight": 3, "cost": "0.9", "concurrency": 50},
+    "testChannel": {"model": "gpt-4o-mini", "credential": 0},
     "putModel": {"vendor": "openai", "display_name": "My model", "capabilities": ["chat"]},
     "changeModel": {"retired": True},
     "putPrice": {"input_usd_per_million": "0.15", "output_usd_per_million": "0.60"},
+    "putRoute": {
+        "models": ["gpt-4o-mini", "claude-haiku-4-5"],
+        "policy": "latency",
+        "fallbacks": {"context_too_long": ["gemini-2.5-flash"], "unavailable": ["gemini-2.5-flash"]},
+    },
     "createGroup": {"name": "partners", "factor": "0.85", "description": "15 % off"},
-    "changeGroup": {"factor": "0.9"},
+    "changeGroup": {"factor": "0.9", "concurrency": 20, "body_bytes": 100_000_000},
     "createUser": {"email": "ann@example.com", "name": "Ann", "role": "user"},
     "changeUser": {"disabled": True},
     "createToken": {"name": "deploy script"},

@@ -3,19 +3,22 @@
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 from sqlalchemy import delete, insert, select, update
 
 from pronghorn import vendors
 from pronghorn.accounts.secrets import SecretError, Secrets
 from pronghorn.errors import BadRequest, NotFound
 from pronghorn.kit.ids import new_id
+from pronghorn.kit.money import format_decimal
 from pronghorn.manage import fields
 from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
-from pronghorn.manage.services import groups, models
+from pronghorn.manage.services import groups, limits, models
+from pronghorn.manage.services.channel_health import ChannelHealth
 from pronghorn.manage.services.groups import DEFAULT
+from pronghorn.manage.services.limits import Limits, LimitsChange, NewLimits
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
@@ -28,7 +31,7 @@ _HINT_FROM = 16
 """Shorter credentials show nothing of themselves."""
 
 
-class NewChannel(Struct, forbid_unknown_fields=True):
+class NewChannel(NewLimits, forbid_unknown_fields=True):
     name: Name
     vendor: Name
     models: ModelMap
@@ -39,11 +42,13 @@ class NewChannel(Struct, forbid_unknown_fields=True):
     groups: list[Name] = field(default_factory=lambda: [DEFAULT])
     priority: Priority = 0
     weight: Weight = 1
+    cost: str = "1"
+    """What the operator pays there, as a factor of the list price."""
     proxy: str | None = None
     """`http://user:password@host:port`"""
 
 
-class ChannelChange(Struct, forbid_unknown_fields=True):
+class ChannelChange(LimitsChange, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     models: ModelMap | UnsetType = UNSET
     base_url: str | UnsetType | None = UNSET
@@ -51,11 +56,12 @@ class ChannelChange(Struct, forbid_unknown_fields=True):
     groups: list[Name] | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
     weight: Weight | UnsetType = UNSET
+    cost: str | UnsetType = UNSET
     proxy: str | UnsetType | None = UNSET
     disabled: bool | UnsetType = UNSET
 
 
-class Channel(Struct):
+class Channel(Limits):
     id: str
     name: str
     vendor: str
@@ -67,10 +73,14 @@ class Channel(Struct):
     groups: list[str]
     priority: int
     weight: int
+    cost: str
+    """What the operator pays there, as a factor of the list price."""
     proxy: str | None
     """Without its user and password."""
     disabled: bool
     created_at: Time
+    health: ChannelHealth | None = None
+    """Of the server that answers; null if it does not use the channel."""
 
 
 def view(row: Any, secrets: Secrets) -> Channel:
@@ -90,9 +100,11 @@ def view(row: Any, secrets: Secrets) -> Channel:
         groups=row.groups,
         priority=row.priority,
         weight=row.weight,
+        cost=format_decimal(row.cost_ppm, decimals=6),
         proxy=proxy,
         disabled=row.is_disabled,
         created_at=fields.time_text(row.created_ms),
+        **limits.view(row),
     )
 
 
@@ -166,6 +178,9 @@ async def _columns(
 ) -> dict[str, Any]:
     """The columns for the fields that are given, checked and sealed."""
     values: dict[str, Any] = {name: given[name] for name in ("priority", "weight") if name in given}
+    values |= limits.among(given)
+    if "cost" in given:
+        values["cost_ppm"] = fields.factor(given["cost"], "cost")
     if "name" in given:
         values["name"] = fields.clean(given["name"], "name")
     if "base_url" in given:
