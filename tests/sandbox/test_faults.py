@@ -142,6 +142,11 @@ BAD = (
     "speed=0",
     "speed=fast",
     "speed=-1",
+    "flap=503",
+    "flap=503:2",
+    "flap=200:2/3",
+    "flap=503:0/3",
+    "answer=pdf",
     "unheard-of=1",
     "Status=503",
     "status = 503",
@@ -203,6 +208,23 @@ async def test_a_status_passes_after_so_many_times_for_each_request(client: aioh
     for body in (asked(), asked(user="another")):
         assert [(await play(client, "status=503/2", **body)).status for _ in range(4)] == [503, 503, 200, 200]
     assert (await play(client, "status=503/3", **asked())).status == 503
+
+
+async def test_a_flapping_vendor_fails_and_succeeds_in_turn_whatever_is_asked(
+    client: aiohttp.ClientSession,
+) -> None:
+    statuses = [(await play(client, "flap=503:2/3", **asked(user=str(n)))).status for n in range(12)]
+    assert statuses == [503, 503, 200, 200, 200, 503, 503, 200, 200, 200, 503, 503]
+
+
+@pytest.mark.parametrize("kind", ["html", "error", "empty", "other"])
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_a_success_that_is_no_answer(client: aiohttp.ClientSession, kind: str, is_stream: bool) -> None:
+    got = await play(client, f"answer={kind}", **asked(stream=is_stream))
+    assert got.status == 200
+    assert b"choices" not in got.data
+    assert (b"<html>" in got.data) == (kind == "html")
+    assert (not got.data) == (kind == "empty")
 
 
 async def test_a_form_is_the_same_request_whatever_its_boundary(client: aiohttp.ClientSession) -> None:

@@ -2,7 +2,9 @@
 
 Grammar: comma-separated `status=CODE[/TIMES]`, `delay=DURATION`, `cut-after=EVENTS`, `end-after=EVENTS`,
 `stall=EVENTS:DURATION`, `drip=BYTES/s`, `malformed=EVENT`, `length=wrong`, `usage=none|absurd`,
-`task=fail|stuck|moderated`, `speed=FACTOR`. Durations are `500ms`, `5s`, `2m`. Events count from 1.
+`task=fail|stuck|moderated`, `speed=FACTOR`, `answer=html|error|empty|other` (a status of 200 and no answer),
+`flap=CODE:FAILURES/SUCCESSES` (of the requests with one key, in turn). Durations are `500ms`, `5s`, `2m`.
+Events count from 1.
 A model called `sandbox-503` (any status) fails with that status, for clients that cannot set headers.
 """
 
@@ -25,6 +27,7 @@ _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _DURATION = re.compile(rf"({_NUMBER})(ms|s|m)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _STATUS = re.compile(r"([345]\d\d)(?:/([1-9]\d{0,5}))?")
+_FLAP = re.compile(r"([345]\d\d):([1-9]\d{0,5})/([1-9]\d{0,5})")
 _STALL = re.compile(r"([1-9]\d{0,8}):(.+)")
 _DRIP = re.compile(rf"({_NUMBER})/s")
 _COUNT = re.compile(r"[1-9]\d{0,8}")
@@ -45,6 +48,10 @@ class Faults:
 
     status: int = 0
     times: int = 0
+    answer: str = ""
+    flap_status: int = 0
+    flap_failures: int = 0
+    flap_successes: int = 0
     delay_s: float = 0.0
     cut_after: int = 0
     end_after: int = 0
@@ -74,6 +81,14 @@ class Seen:
 
 FAULTS = web.RequestKey("faults", Faults)
 SEEN = web.AppKey("seen", Seen)
+
+NO_ANSWERS = {
+    "html": ("text/html", b"<html><body>Welcome to our network. Please log in.</body></html>"),
+    "error": ("application/json", b'{"error":{"message":"Simulated failure.","type":"server_error"}}'),
+    "empty": ("application/json", b""),
+    "other": ("application/json", b'{"status":"ok"}'),
+}
+"""What comes with a status of 200 and is none of any dialect's answers."""
 
 _Setter = Callable[[Faults, str], None]
 
@@ -111,6 +126,11 @@ def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
 def _status(faults: Faults, value: str) -> None:
     match = _matched(_STATUS, value)
     faults.status, faults.times = int(match[1]), int(match[2] or 0)
+
+
+def _flap(faults: Faults, value: str) -> None:
+    code, failures, successes = _matched(_FLAP, value).groups()
+    faults.flap_status, faults.flap_failures, faults.flap_successes = int(code), int(failures), int(successes)
 
 
 def _stall(faults: Faults, value: str) -> None:
@@ -171,6 +191,8 @@ _SETTERS: dict[str, _Setter] = {
     "usage": _one_of("usage", "none", "absurd"),
     "task": _one_of("task", "fail", "stuck", "moderated"),
     "speed": _speed,
+    "answer": _one_of("answer", *NO_ANSWERS),
+    "flap": _flap,
 }
 
 
@@ -182,7 +204,26 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         await asyncio.sleep(faults.delay_s)
     if faults.status and (not faults.times or await _is_among_first(request, header, faults.times)):
         raise simulated_error(faults.status)
+    if faults.flap_status and _is_down(request, header, faults):
+        raise simulated_error(faults.flap_status)
+    if faults.answer:
+        kind, body = NO_ANSWERS[faults.answer]
+        await request.read()
+        return web.Response(body=body, content_type=kind)
     return await handler(request)
+
+
+def _is_down(request: web.Request, header: str, faults: Faults) -> bool:
+    """Down for some requests, then up for some, then down again."""
+    same = hashlib.sha256(
+        "\0".join(("flap", header, *_credentials(request))).encode("utf-8", "surrogateescape")
+    )
+    count = request.app[SEEN].count(same.digest()) - 1
+    return count % (faults.flap_failures + faults.flap_successes) < faults.flap_failures
+
+
+def _credentials(request: web.Request) -> list[str]:
+    return [request.headers.get(name, "") for name in ("authorization", "x-api-key", "x-goog-api-key")]
 
 
 async def _is_among_first(request: web.Request, header: str, times: int) -> bool:
@@ -192,8 +233,7 @@ async def _is_among_first(request: web.Request, header: str, times: int) -> bool
     if is_form:
         body = body.replace(boundary.strip('"').encode("latin-1", "replace"), b"")
     same = hashlib.sha256(body)
-    credentials = (request.headers.get(name, "") for name in ("authorization", "x-api-key", "x-goog-api-key"))
-    for part in (header, *credentials, request.path):
+    for part in (header, *_credentials(request), request.path):
         same.update(b"\0" + part.encode("utf-8", "surrogateescape"))
     return request.app[SEEN].count(same.digest()) <= times
 
