@@ -1,10 +1,38 @@
 """Reading request bodies: whole and bounded for JSON, piece by piece for uploads."""
 
+import contextlib
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from pronghorn.api.reply import Receive
-from pronghorn.errors import BadRequest, CallerGone, TooLarge, UnsupportedMediaType
+from pronghorn.errors import BadRequest, CallerGone, TooLarge, Unavailable, UnsupportedMediaType
+
+UNKNOWN_BYTES = 1024 * 1024
+"""What a body is taken for that does not say how long it is."""
+
+
+class Room:
+    """Memory for the bodies that are held at once; small ones, which come in one piece, need none of it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+
+    @contextlib.contextmanager
+    def taken(self, headers: dict[bytes, bytes]) -> Iterator[None]:
+        """Raises `Unavailable` before a byte is read, if there is no room now. One body always has room."""
+        length = headers.get(b"content-length")
+        size = int(length) if length is not None else UNKNOWN_BYTES
+        if self._taken and self._taken + size > self._limit:
+            raise Unavailable(
+                "the gateway is holding as many large bodies as it has memory for; try again in a second",
+                retry_after_s=1.0,
+            )
+        self._taken += size
+        try:
+            yield
+        finally:
+            self._taken -= size
 
 
 def check_length(headers: dict[bytes, bytes], limit: int) -> None:

@@ -1,7 +1,8 @@
 """The dispatcher: one look at the path decides which door a request goes to, before any framework sees it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import structlog
@@ -10,7 +11,6 @@ from pronghorn.api import billing, body, front, gemini, models, responses
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.paths import normalise
 from pronghorn.api.reply import Receive, Reply, Scope, Send
-from pronghorn.api.sockets import SECRETS_PATH, Sockets
 from pronghorn.convert import errors
 from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.errors import (
@@ -23,13 +23,20 @@ from pronghorn.errors import (
 )
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import request_id
+from pronghorn.kit.later import OnDemand
 from pronghorn.ledger.credit import Credit
 from pronghorn.observability import Metrics
-from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay, Responses
+from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay, Responses, Sink
+from pronghorn.relay.crowd import Crowd
 from pronghorn.relay.endpoints import MULTIPART
-from pronghorn.routing import Loader
+from pronghorn.relay.idempotency import IDEMPOTENCY_KEY, Idempotency
+from pronghorn.routing import Grant, Loader
 from pronghorn.settings import Settings
 
+if TYPE_CHECKING:
+    from pronghorn.api.sockets import Sockets
+
+SECRETS_PATH = "/v1/realtime/client_secrets"
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Readiness = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -57,18 +64,20 @@ class Dispatcher:
         *,
         relay: Relay,
         responses: Responses,
+        idempotency: Idempotency,
         loader: Loader,
         credit: Credit,
         doorkeeper: Doorkeeper,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
-        manage: Asgi,
+        manage: OnDemand[Asgi],
         readiness: Readiness,
-        sockets: Sockets,
+        sockets: "OnDemand[Sockets]",
     ) -> None:
         self._relay = relay
         self._responses = responses
+        self._idempotency = idempotency
         self._loader = loader
         self._credit = credit
         self._doorkeeper = doorkeeper
@@ -78,23 +87,29 @@ class Dispatcher:
         self._manage = manage
         self._readiness = readiness
         self._sockets = sockets
+        self._crowd = Crowd(settings.max_open_requests)
+        self._room = body.Room(settings.bodies_in_flight_bytes)
         # Each endpoint by the path that most clients use, so that one look-up is enough for them.
         self._endpoints = {f"{prefix}/{path}": e for path, e in ENDPOINTS.items() for prefix in ("/v1", "")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await self._sockets.serve(scope, receive, send)
+            await (await self._sockets()).serve(scope, receive, send)
             return
         endpoint = self._endpoints.get(scope["path"])
         if endpoint is None and scope["path"].startswith("/manage/"):
-            await self._manage(scope, receive, send)
+            await (await self._manage())(scope, receive, send)
             return
         reply = Reply(scope, send, request_id())
         try:
             if scope["method"] == "OPTIONS":
                 await _preflight(scope, reply)
             elif endpoint is not None:
-                await self._to_relay(scope, receive, reply, endpoint)
+                self._crowd.enter()
+                try:
+                    await self._to_relay(scope, receive, reply, endpoint)
+                finally:
+                    self._crowd.open -= 1
             else:
                 await self._elsewhere(scope, receive, reply)
         except CallerGone:
@@ -115,31 +130,50 @@ class Dispatcher:
         now_s = self._clock.now()
         grant, client_ip = self._doorkeeper.admit(self._loader.snapshot, scope, now_s)
         headers: dict[bytes, bytes] = scope.get("pronghorn.headers") or dict(scope["headers"])
+        incoming = Incoming(reply.request_id, headers, b"", None, client_ip, now_s, *given)
         content_type = headers.get(b"content-type", b"")
-        upload, content = None, b""
         if content_type[:19].lower() == MULTIPART:
-            if MULTIPART not in endpoint.bodies:
-                raise UnsupportedMediaType(
-                    f"/v1/{endpoint.path} takes application/json, not multipart/form-data"
-                )
-            if b"content-encoding" in headers:
-                raise UnsupportedMediaType("a multipart body cannot be compressed; send it as it is")
+            _check_multipart(headers, endpoint)
             body.check_length(headers, self._settings.max_upload_bytes)
-            upload = body.stream(receive, self._settings.max_upload_bytes)
-        else:
-            body.check_length(headers, self._settings.max_body_bytes)
-            if endpoint.bodies == (MULTIPART,):
-                raise UnsupportedMediaType(f"/v1/{endpoint.path} takes multipart/form-data with a file")
-            connection = scope.get("pronghorn.connection")
-            here = connection.whole_body() if connection is not None else None
-            if here is None:
-                here = await body.read(receive, self._settings.max_body_bytes)
-            content = body.unpack(here, headers, self._settings.max_body_bytes)
-        incoming = Incoming(reply.request_id, headers, content, upload, client_ip, now_s, *given)
+            incoming.upload = body.stream(receive, self._settings.max_upload_bytes)
+            await self._hand_over(incoming, grant, endpoint, reply)
+            return
+        body.check_length(headers, self._settings.max_body_bytes)
+        if endpoint.bodies == (MULTIPART,):
+            raise UnsupportedMediaType(f"/v1/{endpoint.path} takes multipart/form-data with a file")
+        connection = scope.get("pronghorn.connection")
+        here = connection.whole_body() if connection is not None else None
+        if here is not None:
+            incoming.body = body.unpack(here, headers, self._settings.max_body_bytes)
+            await self._hand_over(incoming, grant, endpoint, reply)
+            return
+        with self._room.taken(headers):
+            here = await body.read(receive, self._settings.max_body_bytes)
+            incoming.body = body.unpack(here, headers, self._settings.max_body_bytes)
+            del here
+            await self._hand_over(incoming, grant, endpoint, reply)
+
+    def _hand_over(
+        self, incoming: Incoming, grant: Grant, endpoint: Endpoint, reply: Reply
+    ) -> Awaitable[None]:
+        if IDEMPOTENCY_KEY in incoming.headers:
+            ask = partial(self._ask, incoming, grant, endpoint)
+            return self._idempotency.serve(incoming, grant, endpoint, reply, ask)
+        return self._ask(incoming, grant, endpoint, reply)
+
+    def _ask(self, incoming: Incoming, grant: Grant, endpoint: Endpoint, sink: Sink) -> Awaitable[None]:
         if endpoint.name == "responses":
-            await self._responses.serve(incoming, grant, reply)
-        else:
-            await self._relay.serve(incoming, grant, endpoint, reply)
+            return self._responses.serve(incoming, grant, sink)
+        return self._relay.serve(incoming, grant, endpoint, sink)
+
+    async def _in_turn(
+        self, scope: Scope, receive: Receive, reply: Reply, endpoint: Endpoint, given: Given
+    ) -> None:
+        self._crowd.enter()
+        try:
+            await self._to_relay(scope, receive, reply, endpoint, given)
+        finally:
+            self._crowd.open -= 1
 
     async def _elsewhere(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         _check_no_socket(scope)
@@ -147,11 +181,11 @@ class Dispatcher:
         path = target.path
         endpoint = self._endpoints.get(path)
         if endpoint is not None:
-            await self._to_relay(scope, receive, reply, endpoint, Given(target.model))
+            await self._in_turn(scope, receive, reply, endpoint, Given(target.model))
             return
         if (route := gemini.match(path, scope["query_string"])) is not None:
             given = Given(route.model, route.is_stream, route.is_array)
-            await self._to_relay(scope, receive, reply, route.endpoint, given)
+            await self._in_turn(scope, receive, reply, route.endpoint, given)
             return
         page = _PAGES.get(path)
         if page is not None:
@@ -170,7 +204,7 @@ class Dispatcher:
             grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
             await responses.serve(scope, reply, self._responses, grant, under_v1)
         elif under_v1 == SECRETS_PATH:
-            await self._sockets.create_secret(scope, receive, reply)
+            await (await self._sockets()).create_secret(scope, receive, reply)
         elif under_v1 == "/v1/realtime":
             raise UpgradeRequired("here a WebSocket is served: open it with an Upgrade")
         elif under_v1 in billing.QUERIES:
@@ -219,6 +253,13 @@ def _base_url(scope: Scope) -> str:
     host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
     is_loopback = host.partition(":")[0] in ("127.0.0.1", "localhost")
     return f"http://{host}" if is_loopback else f"http://{server[0]}:{server[1]}"
+
+
+def _check_multipart(headers: dict[bytes, bytes], endpoint: Endpoint) -> None:
+    if MULTIPART not in endpoint.bodies:
+        raise UnsupportedMediaType(f"/v1/{endpoint.path} takes application/json, not multipart/form-data")
+    if b"content-encoding" in headers:
+        raise UnsupportedMediaType("a multipart body cannot be compressed; send it as it is")
 
 
 def _check_no_socket(scope: Scope) -> None:

@@ -41,7 +41,6 @@ from pronghorn.wire.openai import is_present
 
 REALTIME_PATHS = ("/v1/realtime", "/realtime", "/openai/realtime", "/openai/v1/realtime")
 RESPONSES_PATHS = ("/v1/responses", "/responses")
-SECRETS_PATH = "/v1/realtime/client_secrets"
 PROTOCOL = "realtime"
 DEFAULT_MODEL, DEFAULT_TRANSCRIBER = "gpt-realtime", "gpt-4o-transcribe"
 _SECRET = re.compile(rb"(?:^|[\s,.])(ek_[\w-]{40,})")
@@ -171,7 +170,7 @@ class Sockets:
     async def create_secret(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         """POST /v1/realtime/client_secrets."""
         if scope["method"] != "POST":
-            raise MethodNotAllowed(f"{SECRETS_PATH} takes POST, not {scope['method']}")
+            raise MethodNotAllowed(f"/v1/realtime/client_secrets takes POST, not {scope['method']}")
         grant, _ = self._keeper.admit(self._loader.snapshot, scope, self._clock.now())
         if self._keeper.client_secret(scope) is not None:
             raise AccessDenied("a client secret cannot make another one; use an API key")

@@ -32,7 +32,9 @@ class Loaded:
 
 async def call(method: str, path: str, *, is_form: bool = False) -> tuple[int, dict[str, Any], Relay]:
     relay, sent = Relay(), cast(list[dict[str, Any]], [])
-    rest: dict[str, Any] = dict.fromkeys(("credit", "metrics", "manage", "readiness", "responses", "sockets"))
+    rest: dict[str, Any] = dict.fromkeys(
+        ("credit", "metrics", "manage", "readiness", "responses", "idempotency", "sockets")
+    )
     app = Dispatcher(
         relay=cast(Any, relay),
         loader=cast(Any, Loaded),
