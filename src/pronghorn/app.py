@@ -6,7 +6,7 @@ import itertools
 import secrets as random_source
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import func, insert, select, text, update
@@ -16,9 +16,8 @@ from pronghorn.accounts.secrets import Secrets
 from pronghorn.api import Dispatcher
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.dispatcher import Asgi
-from pronghorn.api.reply import Receive, Scope, Send
-from pronghorn.api.sockets import SocketKeeper, Sockets
 from pronghorn.kit.clock import Clock
+from pronghorn.kit.later import Later, OnDemand
 from pronghorn.ledger import journal as journal_files
 from pronghorn.ledger import posting, repository
 from pronghorn.ledger.credit import Credit
@@ -27,13 +26,22 @@ from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.manage import ManageContext, create_app
 from pronghorn.observability import Metrics
 from pronghorn.relay import Keeper, Relay, Responses
-from pronghorn.relay.realtime import Realtime
-from pronghorn.relay.realtime_tab import Services
+from pronghorn.relay.idempotency import Idempotency
+from pronghorn.relay.probe import Prober
 from pronghorn.routing import Loader
 from pronghorn.settings import Settings
 from pronghorn.store import Database
 from pronghorn.store.models import JournalCursor, Server
 from pronghorn.upstream import Client
+
+if TYPE_CHECKING:
+    from pronghorn.api import sockets
+    from pronghorn.relay import realtime, realtime_tab
+else:
+    # Their libraries cost megabytes that a server without WebSockets never needs.
+    sockets = Later("pronghorn.api.sockets")
+    realtime = Later("pronghorn.relay.realtime")
+    realtime_tab = Later("pronghorn.relay.realtime_tab")
 
 HOUSEKEEPING_S = 1.0
 FORGETTING_EVERY = 600
@@ -126,35 +134,49 @@ async def open_gateway(
         keeper=keeper,
     )
     responses = Responses(relay, keeper, clock, life=f"{server}/{epoch}")
+    prober = Prober(client, loader, settings, clock)
     context = ManageContext(
         database=database,
         credit=credit,
         secrets=vault,
         clock=clock,
         settings=settings,
+        prober=prober,
         on_change=loader.refresh,
     )
-    services = Services(credit, journal, loader, tokenizer, settings, clock, metrics)
-    sockets = Sockets(
-        realtime=Realtime(services),
-        responses=responses,
-        loader=loader,
-        keeper=SocketKeeper(vault, settings.trusted_proxies, clock),
-        settings=settings,
-        clock=clock,
-    )
+
+    def build_sockets() -> sockets.Sockets:
+        services = realtime_tab.Services(credit, journal, loader, tokenizer, settings, clock, metrics)
+        return sockets.Sockets(
+            realtime=realtime.Realtime(services),
+            responses=responses,
+            loader=loader,
+            keeper=sockets.SocketKeeper(vault, settings.trusted_proxies, clock),
+            settings=settings,
+            clock=clock,
+        )
+
     asgi = Dispatcher(
         relay=relay,
         responses=responses,
+        idempotency=Idempotency(
+            database,
+            keeper,
+            vault,
+            clock,
+            server=server,
+            epoch=epoch,
+            longest_s=settings.total_timeout_s,
+        ),
         loader=loader,
         credit=credit,
         doorkeeper=Doorkeeper(vault, settings.trusted_proxies),
         settings=settings,
         clock=clock,
         metrics=metrics,
-        manage=OnDemand(lambda: create_app(context)),
+        manage=OnDemand[Asgi](lambda: create_app(context)),
         readiness=lambda: gateway.readiness(),
-        sockets=sockets,
+        sockets=OnDemand(build_sockets),
     )
     gateway = Gateway(
         settings,
@@ -172,25 +194,11 @@ async def open_gateway(
         asgi,
         [],
     )
-    loops = (journal.sync_forever(), loader.refresh_forever(), _keep_house(gateway))
+    loops = [journal.sync_forever(), loader.refresh_forever(), _keep_house(gateway)]
+    if settings.probe_s:
+        loops.append(prober.watch_forever(settings.probe_s))
     gateway.tasks += [asyncio.get_running_loop().create_task(loop) for loop in loops]
     return gateway
-
-
-class OnDemand:
-    """An ASGI application that is built at its first request, in a thread, while others are served.
-
-    The management API costs a third of the server's memory, and many servers of a fleet never see a call of it.
-    """
-
-    def __init__(self, build: Callable[[], Asgi]) -> None:
-        self._build = build
-        self._app: asyncio.Task[Asgi] | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._app is None:
-            self._app = asyncio.get_running_loop().create_task(asyncio.to_thread(self._build))
-        await (await asyncio.shield(self._app))(scope, receive, send)
 
 
 def _server_id(settings: Settings) -> str:

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Private networks from which pictures and documents may be fetched for callers, such as `10.1.0.0/16`."""
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 64 * 1024 * 1024
     """Largest JSON body that is taken."""
+    bodies_in_flight_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 128 * 1024 * 1024
+    """How much of large JSON bodies is held in memory at once; more is refused for a moment."""
     max_upload_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 512 * 1024 * 1024
     """Largest multipart body that is streamed through."""
     max_answer_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 256 * 1024 * 1024
@@ -55,8 +57,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Time to a vendor's first byte when the answer is streamed."""
     idle_timeout_s: Positive = 120.0
     """Longest silence inside a vendor's answer."""
+    event_timeout_s: Positive = 60.0
+    """Longest time from the first byte of a stream's event to its last."""
+    ping_s: Positive = 15.0
+    """After this long without content the head of a stream is sent, and then a ping each time."""
+    max_open_requests: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Requests at one time, more are refused for a moment; 0: as many as the limit of open files allows."""
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 1
+    """How often all channels are asked again, after a short pause, when none of them could answer."""
+    chat_pings: bool = False
+    """Send pings to callers of other dialects than Anthropic's, too, as comment lines."""
     total_timeout_s: Positive = 3600.0
     """Longest time for one whole answer."""
+    probe_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """How often what was closed and may be tried again is asked by the gateway itself; 0 leaves that to requests."""
     socket_message_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 16 * 1024 * 1024
     """Largest message of a WebSocket, either way."""
     socket_idle_s: Positive = 600.0

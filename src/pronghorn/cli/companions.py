@@ -27,6 +27,7 @@ class Companion:
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._is_spawned = asyncio.Event()
         self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The first port that it announces on its standard output."""
 
@@ -35,24 +36,26 @@ class Companion:
         is_up = self._process is not None and self._process.returncode is None
         return "running" if is_up else "restarting"
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        """It is on its way when this returns, not yet ready."""
+        self._process = await self._spawned()
         self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
         pause_s = FIRST_PAUSE_S
-        while not self._is_stopping:
+        while True:
             begun_s = time.monotonic()
-            await self._run_once()
+            code = await self._ended()
             if self._is_stopping:
                 return
-            code = self._process.returncode if self._process is not None else None
             log.error("companion.died", name=self.name, exit_code=code, restart_in_s=pause_s)
             await asyncio.sleep(pause_s)
             lived_s = time.monotonic() - begun_s
             pause_s = FIRST_PAUSE_S if lived_s > LONGEST_PAUSE_S else min(pause_s * 2, LONGEST_PAUSE_S)
+            self._process = await self._spawned()
 
-    async def _run_once(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
+    async def _spawned(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "pronghorn",
@@ -60,15 +63,20 @@ class Companion:
             "--companion",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C is for the server, which then ends its companions
         )
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+
+    async def _ended(self) -> int:
+        """Follows what it says until it has ended; gives its exit code."""
+        process = self._process
+        assert process is not None and process.stdout is not None
+        while line := await process.stdout.readline():
             found = re.search(rb"port (\d+)", line)
             if found and not self.port.done():
                 self.port.set_result(int(found[1]))
                 # A restart must come back to where the server looks for it.
                 self._arguments = (*self._arguments, "--port", found[1].decode())
-        await self._process.wait()
+        return await process.wait()
 
     async def stop(self) -> None:
         """Ask it to end, and wait until it has finished its work."""

@@ -6,7 +6,7 @@ import typer
 
 from pronghorn import observability
 from pronghorn.app import open_gateway
-from pronghorn.cli import options, preparing, serving
+from pronghorn.cli import listening, options, preparing, serving
 from pronghorn.cli.locking import DataFolderInUse, lock_data_folder
 from pronghorn.kit.clock import SystemClock
 from pronghorn.settings import Settings
@@ -31,7 +31,7 @@ def serve(
     )
     try:
         with lock_data_folder(settings.data):
-            serving.run(_serve(settings, serving.bind(settings)))
+            listening.run(_serve(settings, listening.bind(settings)))
     except DataFolderInUse as error:
         options.fail(str(error))
     except OSError as error:
@@ -47,7 +47,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         options.fail("the database is not at this version; run `pronghorn migrate` first")
     gateway = await open_gateway(settings, SystemClock(), sandbox_url=settings.sandbox_url, database=database)
     try:
-        await serving.serve(gateway, listener, _announce(serving.base_url(settings, listener)))
+        await serving.serve(gateway, listener, _announce(listening.base_url(settings, listener)))
     finally:
         await gateway.close()
 

@@ -1,47 +1,26 @@
-"""Running the ASGI application: uvicorn with our protocol, the garbage collector tuned, stopped without loss."""
+"""Serving: uvicorn with our protocol and the ASGI application, the garbage collector tuned, stopped without loss."""
 
 import asyncio
 import gc
+import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-import uvloop
 
 from pronghorn.api import HttpLimits, protocol_class
-from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.app import Gateway
-from pronghorn.settings import Settings
+from pronghorn.cli.installation import ADDRESS
+from pronghorn.cli.listening import own_url
+from pronghorn.kit.later import Later
+
+if TYPE_CHECKING:
+    from pronghorn.api import caller_socket
+else:
+    caller_socket = Later("pronghorn.api.caller_socket")
 
 BACKLOG = 4096
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
-
-
-def bind(settings: Settings) -> socket.socket:
-    """The listening socket, before anything else is started. Raises `OSError`."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError:
-        listener.close()
-        raise
-    listener.set_inheritable(False)
-    return listener
-
-
-def base_url(settings: Settings, listener: socket.socket) -> str:
-    if settings.public_url:
-        return settings.public_url.rstrip("/")
-    host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[], Awaitable[None]]) -> None:
@@ -49,7 +28,7 @@ async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[],
     config = uvicorn.Config(
         gateway.asgi,
         http=protocol_class(HttpLimits()),
-        ws=SocketProtocol,
+        ws=cast("type[asyncio.Protocol]", _socket_protocol),
         ws_max_size=gateway.settings.socket_message_bytes,
         ws_per_message_deflate=False,
         lifespan="off",
@@ -62,7 +41,18 @@ async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[],
         timeout_graceful_shutdown=int(gateway.settings.drain_s),
     )
     _tune_memory()
-    await _Server(config, gateway, started).serve(sockets=[listener])
+    address = gateway.settings.data / ADDRESS
+    address.write_text(f"{os.getpid()} {own_url(listener)}")
+    try:
+        await _Server(config, gateway, started).serve(sockets=[listener])
+    finally:
+        address.unlink(missing_ok=True)
+
+
+def _socket_protocol(**given: Any) -> asyncio.Protocol:
+    """One for each WebSocket; its library is imported for the first."""
+    protocol: asyncio.Protocol = caller_socket.SocketProtocol(**given)
+    return protocol
 
 
 class _Server(uvicorn.Server):

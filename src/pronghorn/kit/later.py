@@ -1,10 +1,15 @@
-"""Modules that are imported when they are first used: some cost tens of megabytes that most processes never need.
+"""Modules and objects that are made when they are first used: some cost megabytes that most processes never need.
 
-The usual `import` stays under `if TYPE_CHECKING`, so that types are known; this object stands in its place at run time.
+For a module the usual `import` stays under `if TYPE_CHECKING`, so that types are known; a `Later` stands in its place
+at run time.
 """
 
+import asyncio
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
 class Later:
@@ -15,3 +20,16 @@ class Later:
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(importlib.import_module(self._name), attribute)
+
+
+class OnDemand(Generic[T]):
+    """What `build` gives, built when it is first asked for, in a thread, while others are served."""
+
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._built: asyncio.Task[T] | None = None
+
+    async def __call__(self) -> T:
+        if self._built is None:
+            self._built = asyncio.get_running_loop().create_task(asyncio.to_thread(self._build))
+        return await asyncio.shield(self._built)
