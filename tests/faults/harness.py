@@ -26,6 +26,7 @@ from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.kit.clock import SystemClock
 from pronghorn.kit.money import NANO_PER_USD
 from pronghorn.ledger import posting, repository
+from pronghorn.manage.services.models import CAPABILITIES
 from pronghorn.routing import Grant
 from pronghorn.settings import Settings
 from pronghorn.store import Database, revision
@@ -33,7 +34,7 @@ from pronghorn.store import models as tables
 from pronghorn.store.migrate import migrate
 
 PRICE = {"input_usd_per_million": "1", "output_usd_per_million": "2"}
-SETTLED_S = 3.0
+SETTLED_S = 10.0
 """How soon after its end a request has given its hold back."""
 
 
@@ -54,6 +55,7 @@ class Gateway:
         price: Mapping[str, Any] | None = PRICE,
         alias: str | None = None,
         max_output_tokens: int | None = None,
+        capabilities: Sequence[str] = CAPABILITIES,
         **key: Any,
     ) -> "Case":
         """An account with money and a key, and a model that the `vendors` (base URLs, best first) serve.
@@ -83,7 +85,12 @@ class Gateway:
                         created_ms=0,
                     )
                 )
-            found: dict[str, Any] = {"name": model, "vendor": "x", "capabilities": ["chat"], "created_ms": 0}
+            found: dict[str, Any] = {
+                "name": model,
+                "vendor": "x",
+                "capabilities": list(capabilities),
+                "created_ms": 0,
+            }
             await tx.execute(insert(tables.Model).values(**found, max_output_tokens=max_output_tokens))
             if price is not None:
                 row = {"model": model, "source": "operator", "components": dict(price), "updated_ms": 0}
@@ -210,7 +217,9 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Gateway]:
     """Checks at the end that the vendor's credential is in no log line and no file."""
     folder.mkdir(parents=True, exist_ok=True)
     upstream = await ScriptedUpstream().start()
-    configured = Settings(data=folder, **settings)
+    configured = Settings(
+        data=folder, **({"retries": 0} | settings)
+    )  # what a vendor is to play, it plays once
     database = Database(configured.resolved_database_url)
     await migrate(database)
     logs = LogCapture()
