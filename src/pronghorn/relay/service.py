@@ -40,6 +40,7 @@ from pronghorn.relay.pulse import Pulses
 from pronghorn.relay.signatures import Signatures
 from pronghorn.routing import Candidate, Candidates, Grant, Loader, plan
 from pronghorn.routing.budget import RetryBudget
+from pronghorn.routing.health import LIMITED_S
 from pronghorn.routing.plan import judge
 from pronghorn.settings import Settings
 from pronghorn.upstream import Client, Handle
@@ -271,8 +272,9 @@ class Relay:
         is_hopeless = isinstance(failure, RefusedStrict | UpstreamRefusedUs | UpstreamTimeout | NoChannel)
         if is_hopeless or not self._may_ask_another(exchange, failure, form):
             return None
-        wanted_s = failure.retry_after_s if isinstance(failure, UpstreamLimited) else None
-        if wanted_s is None:
+        if isinstance(failure, UpstreamLimited):
+            wanted_s = LIMITED_S if failure.retry_after_s is None else failure.retry_after_s
+        else:
             # Full jitter: those who failed together must not come back together.
             wanted_s = random.uniform(0.0, min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0**again))
         return wanted_s if wanted_s <= MAX_PAUSE_S and self._budget.withdraw() else None
