@@ -272,12 +272,13 @@ class Relay:
         is_hopeless = isinstance(failure, RefusedStrict | UpstreamRefusedUs | UpstreamTimeout | NoChannel)
         if is_hopeless or not self._may_ask_another(exchange, failure, form):
             return None
+        wanted_s = 0.0
         if isinstance(failure, UpstreamLimited):
             wanted_s = LIMITED_S if failure.retry_after_s is None else failure.retry_after_s
-        else:
-            # Full jitter: those who failed together must not come back together.
-            wanted_s = random.uniform(0.0, min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0**again))
-        return wanted_s if wanted_s <= MAX_PAUSE_S and self._budget.withdraw() else None
+        if wanted_s > MAX_PAUSE_S or not self._budget.withdraw():
+            return None
+        # Full jitter: those who failed together must not come back together.
+        return wanted_s + random.uniform(0.0, min(MAX_PAUSE_S, FIRST_PAUSE_S * 2.0**again))
 
     async def _attempt(
         self,
