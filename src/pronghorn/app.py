@@ -145,7 +145,7 @@ async def open_gateway(
         on_change=loader.refresh,
     )
 
-    def build_sockets() -> sockets.Sockets:
+    def build_sockets() -> "sockets.Sockets":
         services = realtime_tab.Services(credit, journal, loader, tokenizer, settings, clock, metrics)
         return sockets.Sockets(
             realtime=realtime.Realtime(services),
