@@ -98,7 +98,8 @@ class Relay:
                 await self._ask_models(exchange, peek_json(exchange), None, len(incoming.body), sink)
         except PronghornError as error:
             is_begun = exchange.is_begun and not exchange.is_settled
-            exchange.settle(200 if is_begun else error.status, error.end_reason, error=error.message)
+            told = error.upstream_status if isinstance(error, UpstreamRejected) else error.status
+            exchange.settle(200 if is_begun else told, error.end_reason, error=error.message)
             if not is_begun or isinstance(error, CallerGone):
                 raise
             await self._delivery.tell(exchange, error, sink)

@@ -75,16 +75,22 @@ class Stream:
 
     async def _hold_until_content(self) -> None:
         """Send nothing before the first content, so that a failure until then can still be mended."""
-        reader, held_bytes = self._reader, 0
+        reader, held = self._reader, self._held
+        counted = events = size = 0
         while not (reader.has_content or reader.is_ended):
             data = await self.answer.chunk()
             if not data:
                 self._end_of_body()
                 break
             self._read(data)
-            held_bytes += len(data)
-            if len(self._held) > HELD_EVENTS or held_bytes > HELD_BYTES:
+            for event in held[counted:]:
+                size += len(event)
+                events += sse.data_of(event) is not None  # comments say nothing of an answer
+            counted = len(held)
+            if events > HELD_EVENTS or size > HELD_BYTES:
                 break
+        if reader.is_ended and not (reader.has_content or reader.finish):
+            raise UpstreamError("the vendor's stream ended before it began")
         self._exchange.first_byte_ms = self._exchange.elapsed_ms()
         if not (reader.is_ended and reader.stops_there):
             await self._start()
@@ -100,11 +106,16 @@ class Stream:
     async def _pass_on(self) -> None:
         reader, answer, sink = self._reader, self.answer, self._sink
         while not (reader.is_ended and reader.stops_there):
-            data = await answer.chunk()
-            if not data:
-                self._end_of_body()
-                break
-            self._read(data)
+            try:
+                data = await answer.chunk()
+                if not data:
+                    self._end_of_body()
+                    break
+                self._read(data)
+            except UpstreamError:
+                if not reader.is_ended:
+                    raise
+                break  # all of the answer has come, whatever follows
             held = self._held
             if held and not (reader.is_ended and reader.stops_there):
                 await sink.write(self._framing.write(held[0] if len(held) == 1 else b"".join(held)))

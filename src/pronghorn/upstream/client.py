@@ -191,7 +191,7 @@ class Client:
                 raise UpstreamUnreachable(
                     "no secure connection to the vendor: check its certificate"
                 ) from error
-            if isinstance(error, OSError):
+            if isinstance(error, OSError | UnicodeError):
                 raise UpstreamUnreachable("the vendor could not be reached") from error
             raise
         finally:

@@ -82,12 +82,20 @@ def test_the_table(status: int, body: Any, kind: type[UpstreamError], told: int)
         (b"", None),
         (b"999999", 3600),
         (b"-5", None),
-        (b"Fri, 31 Dec 2026 23:59:59 GMT", None),
+        (b"Fri, 31 Dec 1999 23:59:59 GMT", 0),
+        (b"Thu, 31 Dec 2099 23:59:59 GMT", 3600),
+        (b"Thu, 99 Dec 2099 23:59:59 GMT", None),
+        (b"soon", None),
         (b"\xb2", None),
     ],
 )
 def test_the_vendors_own_limit_says_when_to_come_back(header: bytes, retry_after_s: float | None) -> None:
     assert read(429, b"", retry_after=header).retry_after_s == retry_after_s
+
+
+def test_a_date_counts_from_the_vendors_own_clock_if_it_shows_it() -> None:
+    until, now = b"Fri, 27 Nov 2026 10:00:42 GMT", b"Fri, 27 Nov 2026 10:00:00 GMT"
+    assert read(429, b"", retry_after=until, date=now).retry_after_s == 42
 
 
 def test_words_about_the_request_are_passed_on() -> None:
