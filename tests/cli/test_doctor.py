@@ -124,6 +124,9 @@ def test_health_stands_in_the_list_and_a_reset_clears_it(cli: Cli, bad: str, run
     assert "2 of 2 credentials closed: refused" in table
     assert "health" in table
     assert cli.json("channel", "list") == running.manage("GET", "/channels")
+    cursor = cli.json("channel", "list", "--limit", "1")["next"]
+    second = cli.json("channel", "list", "--limit", "1", "--cursor", cursor)
+    assert second == running.manage("GET", f"/channels?limit=1&cursor={cursor}")
     shown = cli.json("channel", "show", "bad")
     assert shown == running.manage("GET", f"/channels/{bad}") == cli.json("channel", "show", bad)
     assert [way["cause"] for way in shown["health"]["credentials"]] == ["refused", "refused"]

@@ -18,8 +18,9 @@ COMMANDS = {
     "worker": ("pronghorn.cli.worker", "Start the worker alone."),
     "sandbox": ("pronghorn.cli.sandbox", "Start the sandbox alone: every vendor, simulated."),
     "migrate": ("pronghorn.cli.migrate", "Bring the database to this version."),
-    "account": ("pronghorn.cli.account", "Accounts: who pays. Create, list, show, limit, adjust."),
-    "key": ("pronghorn.cli.key", "Keys that clients show. Create, list, show, limit, revoke."),
+    "account": ("pronghorn.cli.account", "Accounts: who pays. Create, change, limit, adjust, list entries."),
+    "member": ("pronghorn.cli.member", "Members: what users may do in an account."),
+    "key": ("pronghorn.cli.key", "Keys that clients show. Create, change, limit, revoke."),
     "channel": ("pronghorn.cli.channel", "Channels: vendors' accounts that serve models."),
     "model": ("pronghorn.cli.model", "The catalogue of models."),
     "route": ("pronghorn.cli.route", "Routes: what a model's name leads to."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "user": ("pronghorn.cli.user", "Users: who logs in."),
     "token": ("pronghorn.cli.token", "Admin tokens for the management API."),
     "request": ("pronghorn.cli.request", "The usage log."),
+    "audit": ("pronghorn.cli.audit", "Who changed what."),
     "doctor": ("pronghorn.cli.doctor", "Look at everything, and say what is wrong and the way out."),
 }
 

@@ -4,14 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pronghorn.cli import limits
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli import given, limits
+from pronghorn.cli.command import Disabled, command, group
 from pronghorn.cli.installation import Installation
 from pronghorn.errors import NoCredit
 from pronghorn.manage.fields import Mode
-from pronghorn.manage.paging import Page, window
-from pronghorn.manage.services import accounts
+from pronghorn.manage.paging import Page, Window
+from pronghorn.manage.services import accounts, entries
 from pronghorn.manage.services.accounts import Account, AccountChange, Adjustment, NewAccount
+from pronghorn.manage.services.entries import Entry
 
 app = group("Accounts: who pays.")
 
@@ -33,7 +34,8 @@ async def create(
     body_bytes: limits.BodyBytes = None,
 ) -> Account:
     """Open an account, with 1,000 USD of test money."""
-    new = NewAccount(
+    new = given.new(
+        NewAccount,
         name=name,
         group=group,
         rpm=rpm,
@@ -47,10 +49,10 @@ async def create(
 
 
 @command(app, "list", "id", "name", "group", "balance_usd", "spent_usd", "disabled")
-async def list_(on: Installation, test: TestMode = False, limit: Limit = 50) -> Page[Account]:
+async def list_(on: Installation, part: Window, test: TestMode = False) -> Page[Account]:
     """List accounts, newest first."""
     async with on.read() as tx:
-        page = await accounts.page(tx, window(limit=limit))
+        page = await accounts.page(tx, part)
     return Page(await _views(on, page.items, _mode(test)), page.next)
 
 
@@ -63,6 +65,19 @@ async def show(on: Installation, account_id: str, test: TestMode = False) -> Acc
     return account
 
 
+@command(app, "change")
+async def change(
+    on: Installation,
+    account_id: str,
+    name: str | None = None,
+    group: str | None = None,
+    disabled: Disabled = None,
+) -> Account:
+    """Change an account; `limit` changes its limits."""
+    patch = given.change(AccountChange, name=name, group=group, disabled=disabled)
+    return await _change(on, account_id, patch)
+
+
 @command(app, "limit")
 async def limit(
     on: Installation,
@@ -73,7 +88,11 @@ async def limit(
     body_bytes: limits.NewBodyBytes = None,
 ) -> Account:
     """Change limits of an account: all its keys together."""
-    patch = limits.change(AccountChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    patch = given.change(AccountChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    return await _change(on, account_id, patch)
+
+
+async def _change(on: Installation, account_id: str, patch: AccountChange) -> Account:
     async with on.change() as tx:
         await accounts.change(tx, on.act, account_id, patch)
     return await _one(on, account_id, "live")
@@ -88,7 +107,7 @@ async def adjust(
     test: TestMode = False,
 ) -> Account:
     """Pay money in, or take it out."""
-    adjustment = Adjustment(amount_usd=amount_usd, note=note, mode=_mode(test))
+    adjustment = given.new(Adjustment, amount_usd=amount_usd, note=note, mode=_mode(test))
     try:
         async with on.change() as tx:
             await accounts.adjust(tx, on.act, account_id, adjustment)
@@ -98,6 +117,19 @@ async def adjust(
             f"POST /manage/v1/accounts/{account_id}/adjust calls it back at once"
         ) from error
     return await _one(on, account_id, _mode(test))
+
+
+@command(app, "entries", "id", "created_at", "kind", "debit", "credit", "amount_usd", "reference", "note")
+async def entries_(
+    on: Installation,
+    part: Window,
+    account_id: Annotated[str | None, typer.Argument(help="Without it, of all accounts.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Such as charge or deposit.")] = None,
+    test: TestMode = False,
+) -> Page[Entry]:
+    """List ledger entries, newest first."""
+    async with on.read() as tx:
+        return await entries.page(tx, part, account_id, _mode(test), kind)
 
 
 async def _one(on: Installation, account_id: str, mode: Mode) -> Account:

@@ -1,17 +1,18 @@
 """`pronghorn channel`: vendors' accounts that serve models. Credentials come from standard input: see `user`."""
 
-import sys
 from typing import Annotated
 
 import msgspec
 import typer
 from sqlalchemy import or_, select
 
-from pronghorn.cli import limits
-from pronghorn.cli.command import Ended, Limit, command, group
+from pronghorn.cli import given, limits
+from pronghorn.cli.command import Disabled, Ended, command, group
 from pronghorn.cli.installation import CommandFailed, Installation
 from pronghorn.cli.server import NotRunning, reached
-from pronghorn.manage.paging import Page, window
+from pronghorn.errors import BadRequest
+from pronghorn.manage.fields import time_ms, time_text
+from pronghorn.manage.paging import MAX_LIMIT, Page, Window
 from pronghorn.manage.services import channels
 from pronghorn.manage.services.channel_health import ChannelHealth
 from pronghorn.manage.services.channels import Channel, ChannelChange, NewChannel
@@ -21,6 +22,32 @@ from pronghorn.store import models as table
 app = group("Channels: vendors' accounts that serve models.")
 
 NameOrId = Annotated[str, typer.Argument(metavar="NAME_OR_ID")]
+Credentials = Annotated[
+    bool | None,
+    typer.Option(
+        "--credentials-stdin/--no-credentials", help="Read credentials from standard input, one a line."
+    ),
+]
+Priority = Annotated[int | None, typer.Option(help="Higher first; 0 if never given.")]
+Weight = Annotated[int | None, typer.Option(help="Share among equal priority; 1 if never given.")]
+Cost = Annotated[
+    str | None, typer.Option(help="What you pay there, as a factor of the list price; 1 if never given.")
+]
+
+
+def _models(texts: list[str]) -> dict[str, str]:
+    pairs = (text.partition("=") for text in texts)
+    return {public: upstream or public for public, _, upstream in pairs}
+
+
+def _credentials(is_from_stdin: bool | None) -> list[str] | None:
+    """A pipe that brings nothing must not take away what a channel has."""
+    if not is_from_stdin:
+        return None if is_from_stdin is None else []
+    found = [line for line in given.from_stdin().splitlines() if line.strip()]
+    if not found:
+        raise BadRequest("standard input has no credential: one a line, or say --no-credentials")
+    return found
 
 
 @command(app, "create")
@@ -30,13 +57,11 @@ async def create(
     vendor: Annotated[str, typer.Option(help="Such as openai.")],
     model: Annotated[list[str], typer.Option(help="NAME or NAME=VENDORS_NAME; may be repeated.")],
     base_url: Annotated[str | None, typer.Option(help="Without it, the vendor's own.")] = None,
-    credentials_stdin: Annotated[
-        bool, typer.Option("--credentials-stdin", help="Read credentials from standard input, one a line.")
-    ] = False,
+    credentials_stdin: Credentials = None,
     group: Annotated[list[str] | None, typer.Option(help="May be repeated; default: default.")] = None,
-    priority: Annotated[int, typer.Option(min=-1_000_000, max=1_000_000, help="Higher first.")] = 0,
-    weight: Annotated[int, typer.Option(min=1, max=1_000_000)] = 1,
-    cost: Annotated[str, typer.Option(help="What you pay there, as a factor of the list price.")] = "1",
+    priority: Priority = None,
+    weight: Weight = None,
+    cost: Cost = None,
     proxy: Annotated[str | None, typer.Option(help="http://user:password@host:port")] = None,
     rpm: limits.Rpm = None,
     tpm: limits.Tpm = None,
@@ -44,15 +69,14 @@ async def create(
     body_bytes: limits.BodyBytes = None,
 ) -> Channel:
     """Add a channel."""
-    lines = sys.stdin.read().splitlines() if credentials_stdin else []
-    pairs = (text.partition("=") for text in model)
-    new = NewChannel(
+    new = given.new(
+        NewChannel,
         name=name,
         vendor=vendor,
-        models={public: upstream or public for public, _, upstream in pairs},
+        models=_models(model),
         base_url=base_url,
-        credentials=[line for line in lines if line.strip()],
-        groups=group or ["default"],
+        credentials=_credentials(credentials_stdin),
+        groups=group,
         priority=priority,
         weight=weight,
         cost=cost,
@@ -81,11 +105,14 @@ async def create(
     "disabled",
     "health.summary",
 )
-async def list_(on: Installation, limit: Limit = 50) -> Page[Channel]:
+async def list_(on: Installation, part: Window) -> Page[Channel]:
     """List channels, newest first. Health is what the running server has seen; `-` where none runs."""
     async with on.read() as tx:
-        found = await channels.page(tx, on.secrets, window(limit=limit))
-    await _add_health(on, f"/channels?limit={limit}", *found.items)
+        found = await channels.page(tx, on.secrets, part)
+    if found.items:
+        oldest, newest = found.items[-1].created_at, time_ms(found.items[0].created_at, "created_at")
+        path = f"/channels?limit={MAX_LIMIT}&since={oldest}&until={time_text(newest + 1)}"
+        await _add_health(on, path, *found.items)
     return found
 
 
@@ -124,23 +151,63 @@ async def reset(on: Installation, channel: NameOrId) -> Channel:
 
 
 @command(app, "delete")
-async def delete(on: Installation, channel_id: str) -> None:
+async def delete(on: Installation, channel: NameOrId) -> None:
     """Remove a channel."""
+    channel_id = await _find(on, channel)
     async with on.change() as tx:
         await channels.remove(tx, on.act, on.secrets, channel_id)
+
+
+@command(app, "change")
+async def change(
+    on: Installation,
+    channel: NameOrId,
+    name: str | None = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="NAME or NAME=VENDORS_NAME; may be repeated, replaces them all.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="`none`: the vendor's own.")] = None,
+    credentials_stdin: Credentials = None,
+    group: Annotated[list[str] | None, typer.Option(help="May be repeated, replaces them all.")] = None,
+    priority: Priority = None,
+    weight: Weight = None,
+    cost: Cost = None,
+    proxy: Annotated[str | None, typer.Option(help="http://user:password@host:port, or `none`.")] = None,
+    disabled: Disabled = None,
+) -> Channel:
+    """Change a channel; `limit` changes its limits."""
+    patch = given.change(
+        ChannelChange,
+        name=name,
+        models=None if model is None else _models(model),
+        base_url=base_url,
+        credentials=_credentials(credentials_stdin),
+        groups=group,
+        priority=priority,
+        weight=weight,
+        cost=cost,
+        proxy=proxy,
+        disabled=disabled,
+    )
+    return await _change(on, channel, patch)
 
 
 @command(app, "limit")
 async def limit(
     on: Installation,
-    channel_id: str,
+    channel: NameOrId,
     rpm: limits.NewRpm = None,
     tpm: limits.NewTpm = None,
     concurrency: limits.NewConcurrency = None,
     body_bytes: limits.NewBodyBytes = None,
 ) -> Channel:
     """Change limits of a channel, whoever asks it."""
-    patch = limits.change(ChannelChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    patch = given.change(ChannelChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    return await _change(on, channel, patch)
+
+
+async def _change(on: Installation, channel: str, patch: ChannelChange) -> Channel:
+    channel_id = await _find(on, channel)
     async with on.change() as tx:
         return await channels.change(tx, on.act, on.secrets, channel_id, patch)
 

@@ -1,6 +1,7 @@
 """Command: what all commands on an installation share: its options, how results are shown, how errors end.
 
-A command is an async function that takes the `Installation` first and gives back what it did or found.
+A command is an async function that takes the `Installation` first and gives back what it did or found. One that
+lists takes `part`: the options for it are added.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from rich.table import Table
 
 from pronghorn.accounts.secrets import SecretError
 from pronghorn.cli.installation import opened
-from pronghorn.errors import PronghornError
+from pronghorn.errors import BadRequest, PronghornError
+from pronghorn.manage.paging import DEFAULT_LIMIT, MAX_LIMIT, window
 from pronghorn.settings import SettingsError
 
 Work = Callable[..., Awaitable[Any]]
@@ -28,14 +30,26 @@ Data = Annotated[Path | None, typer.Option(help="Folder with the database and th
 Config = Annotated[Path | None, typer.Option(help="A pronghorn.toml.")]
 DatabaseUrl = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://user@host/name")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, as the management API does.")]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows.")]
+Limit = Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many rows.")]
+Cursor = Annotated[str | None, typer.Option(help="`next` of the page before.")]
+When = Annotated[str | None, typer.Option(help="ISO 8601.")]
+Disabled = Annotated[bool | None, typer.Option("--disabled/--enabled")]
 
 _WAYS_OUT = (
     (re.compile(r"GET /manage/v1/(\w+?)s\b"), r"`pronghorn \1 list`"),
     (re.compile(r"PUT /manage/v1/prices/(\S+)"), r"`pronghorn price set \1`"),
+    (re.compile(r"PATCH /manage/v1/(\w+?)s/([\w-]+)"), r"`pronghorn \1 change \2`"),
+    (re.compile(r"/manage/openapi\.json"), "--help"),
+    (re.compile(r"`int \| null`, got `str`"), "a whole number, or `none`"),
 )
 _PIPE_WIDTH = 10_000
 """Columns of what is no terminal: each row on one line, whole."""
+_PART: dict[str, tuple[Any, Any]] = {
+    "limit": (Limit, DEFAULT_LIMIT),
+    "cursor": (Cursor, None),
+    "since": (When, None),
+    "until": (When, None),
+}
 _SHARED: dict[str, tuple[Any, Any]] = {
     "data": (Data, None),
     "config": (Config, None),
@@ -72,6 +86,9 @@ def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Call
             data, config, url, as_json = (given.pop(name) for name in _SHARED)
 
             async def carry_out() -> Any:
+                _check_text(given)
+                if _PART.keys() <= given.keys():
+                    given["part"] = window(**{name: given.pop(name) for name in _PART})
                 async with opened(data, config, url) as installation:
                     return await work(installation, **given)
 
@@ -81,12 +98,7 @@ def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Call
             if ended.code:
                 raise typer.Exit(ended.code)
 
-        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
-        shared = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for key, (kind, default) in _SHARED.items()
-        ]
-        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + shared
+        parameters = _parameters(work)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = work.__doc__
@@ -94,6 +106,24 @@ def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Call
         return work
 
     return register
+
+
+def _parameters(work: Work) -> list[inspect.Parameter]:
+    """Its own, those of the part of a list, and what all commands share."""
+    own = dict(list(inspect.signature(work, eval_str=True).parameters.items())[1:])
+    added = (_PART if own.pop("part", None) else {}) | _SHARED
+    return [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own.values()] + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in added.items()
+    ]
+
+
+def _check_text(given: dict[str, Any]) -> None:
+    """A terminal may send bytes that are no text; no column takes them."""
+    try:
+        msgspec.json.encode(given)
+    except UnicodeEncodeError as error:
+        raise BadRequest("what was typed is not UTF-8 text; set the terminal to UTF-8") from error
 
 
 def _run(work: Callable[[], Awaitable[Any]]) -> Any:
@@ -127,6 +157,8 @@ def _show(result: Any, columns: Sequence[str], *, as_json: bool) -> None:
         console.print("Done.")
     elif "items" in found and "next" in found:
         console.print(_rows(found["items"], columns), crop=False)
+        if found["next"]:
+            console.print(f"More with --cursor {found['next']}", soft_wrap=True, highlight=False)
     else:
         console.print(_facts(found), crop=False)
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pronghorn.cli import limits
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli import given, limits
+from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
-from pronghorn.manage.paging import Page, window
+from pronghorn.manage.paging import Page, Window
 from pronghorn.manage.services import groups
 from pronghorn.manage.services.groups import Group, GroupChange, NewGroup
 
@@ -26,7 +26,8 @@ async def create(
     body_bytes: limits.BodyBytes = None,
 ) -> Group:
     """Make a group."""
-    new = NewGroup(
+    new = given.new(
+        NewGroup,
         name=name,
         factor=factor,
         description=description,
@@ -40,10 +41,10 @@ async def create(
 
 
 @command(app, "list", "name", "factor", "description", "created_at")
-async def list_(on: Installation, limit: Limit = 50) -> Page[Group]:
+async def list_(on: Installation, part: Window) -> Page[Group]:
     """List groups, newest first."""
     async with on.read() as tx:
-        return await groups.page(tx, window(limit=limit))
+        return await groups.page(tx, part)
 
 
 @command(app, "show")
@@ -51,6 +52,19 @@ async def show(on: Installation, name: str) -> Group:
     """Show a group."""
     async with on.read() as tx:
         return await groups.get(tx, name)
+
+
+@command(app, "change")
+async def change(
+    on: Installation,
+    name: str,
+    factor: Annotated[str | None, typer.Option(help="Prices are multiplied by it.")] = None,
+    description: str | None = None,
+) -> Group:
+    """Change a group; `limit` changes its limits."""
+    patch = given.change(GroupChange, factor=factor, description=description)
+    async with on.change() as tx:
+        return await groups.change(tx, on.act, name, patch)
 
 
 @command(app, "limit")
@@ -63,7 +77,7 @@ async def limit(
     body_bytes: limits.NewBodyBytes = None,
 ) -> Group:
     """Change limits of a group: all its accounts and keys together."""
-    patch = limits.change(GroupChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    patch = given.change(GroupChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
     async with on.change() as tx:
         return await groups.change(tx, on.act, name, patch)
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pronghorn.cli import limits
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli import given, limits
+from pronghorn.cli.command import Disabled, command, group
 from pronghorn.cli.installation import Installation
-from pronghorn.manage.paging import Page, window
+from pronghorn.manage.paging import Page, Window
 from pronghorn.manage.services import keys
 from pronghorn.manage.services.keys import CreatedKey, Key, KeyChange, NewKey
 
@@ -36,12 +36,13 @@ async def create(
     expires_at: Annotated[str | None, typer.Option(help="ISO 8601.")] = None,
 ) -> CreatedKey:
     """Make a key. It is shown this once."""
-    new = NewKey(
+    new = given.new(
+        NewKey,
         account_id=account,
         name=name,
         mode="test" if test else "live",
-        models=model or None,
-        ips=ip or None,
+        models=model,
+        ips=ip,
         group=group,
         budget_usd=budget_usd,
         rpm=rpm,
@@ -58,12 +59,12 @@ async def create(
 @command(app, "list", "id", "name", "mode", "hint", "account_id", "spent_usd", "budget_usd", "disabled")
 async def list_(
     on: Installation,
+    part: Window,
     account: Annotated[str | None, typer.Option(help="Of this account only.")] = None,
-    limit: Limit = 50,
 ) -> Page[Key]:
     """List keys, newest first."""
     async with on.read() as tx:
-        return await keys.page(tx, window(limit=limit), account)
+        return await keys.page(tx, part, account)
 
 
 @command(app, "show")
@@ -71,6 +72,41 @@ async def show(on: Installation, key_id: str) -> Key:
     """Show a key: its limits and what it has spent."""
     async with on.read() as tx:
         return await keys.get(tx, key_id)
+
+
+@command(app, "change")
+async def change(
+    on: Installation,
+    key_id: str,
+    name: str | None = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Replaces them all; may be repeated. `none`: every model.")
+    ] = None,
+    ip: Annotated[
+        list[str] | None, typer.Option(help="Replaces them all; may be repeated. `none`: from anywhere.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="`none`: the account's.")] = None,
+    budget_usd: Annotated[str | None, typer.Option(help="`none`: no limit.")] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict/--not-strict", help="Refuse what cannot be carried to a model.")
+    ] = None,
+    disabled: Disabled = None,
+    expires_at: Annotated[str | None, typer.Option(help="ISO 8601, or `none`.")] = None,
+) -> Key:
+    """Change a key; `limit` changes its limits."""
+    patch = given.change(
+        KeyChange,
+        name=name,
+        models=model,
+        ips=ip,
+        group=group,
+        budget_usd=budget_usd,
+        strict=strict,
+        disabled=disabled,
+        expires_at=expires_at,
+    )
+    async with on.change() as tx:
+        return await keys.change(tx, on.act, key_id, patch)
 
 
 @command(app, "limit")
@@ -83,7 +119,7 @@ async def limit(
     body_bytes: limits.NewBodyBytes = None,
 ) -> Key:
     """Change limits of a key."""
-    patch = limits.change(KeyChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
+    patch = given.change(KeyChange, rpm=rpm, tpm=tpm, concurrency=concurrency, body_bytes=body_bytes)
     async with on.change() as tx:
         return await keys.change(tx, on.act, key_id, patch)
 

@@ -1,12 +1,13 @@
 """`pronghorn price`: what models cost."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli import given
+from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
-from pronghorn.manage.paging import Page, window
+from pronghorn.manage.paging import Page, Window
 from pronghorn.manage.services import prices
 from pronghorn.manage.services.prices import ModelPrice, NewPrice
 
@@ -22,27 +23,64 @@ async def set_(
     input: PerMillion = None,
     output: PerMillion = None,
     cache_read: PerMillion = None,
-    cache_write: PerMillion = None,
+    cache_write: Annotated[str | None, typer.Option(help="Both kinds of cache writes.")] = None,
+    cache_write_5m: PerMillion = None,
+    cache_write_1h: PerMillion = None,
+    audio_input: PerMillion = None,
+    image_input: PerMillion = None,
     reasoning: PerMillion = None,
+    audio_output: PerMillion = None,
+    image_output: PerMillion = None,
+    character: Annotated[str | None, typer.Option(help="For a million characters.")] = None,
     per_call: Annotated[str | None, typer.Option(help="For a request.")] = None,
     per_second: Annotated[str | None, typer.Option(help="For a second of audio or video.")] = None,
-    per_image: Annotated[str | None, typer.Option(help="For an image.")] = None,
+    per_image: Annotated[
+        list[str] | None, typer.Option(help="For an image, or QUALITY/SIZE=PRICE; may be repeated.")
+    ] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(help="Above so many input tokens: 200000:input=2.50,output=15; may be repeated."),
+    ] = None,
     note: str = "",
 ) -> ModelPrice:
     """Set the price of a model; what is not given is not charged, parts of tokens cost as their whole."""
-    new = NewPrice(
+    new = given.new(
+        NewPrice,
         input_usd_per_million=input,
         output_usd_per_million=output,
         cache_read_usd_per_million=cache_read,
         cache_write_usd_per_million=cache_write,
+        cache_write_5m_usd_per_million=cache_write_5m,
+        cache_write_1h_usd_per_million=cache_write_1h,
+        audio_input_usd_per_million=audio_input,
+        image_input_usd_per_million=image_input,
         reasoning_usd_per_million=reasoning,
+        audio_output_usd_per_million=audio_output,
+        image_output_usd_per_million=image_output,
+        character_usd_per_million=character,
         per_call_usd=per_call,
         per_second_usd=per_second,
-        per_image_usd=per_image,
+        per_image_usd=_per_image(per_image),
+        tiers=[_tier(text) for text in tier or []],
         note=note,
     )
     async with on.change() as tx:
         return await prices.put(tx, on.act, model, new)
+
+
+def _per_image(texts: list[str] | None) -> dict[str, str] | str | None:
+    if not texts:
+        return None
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    return {kind or "default": usd for kind, _, usd in (text.rpartition("=") for text in texts)}
+
+
+def _tier(text: str) -> dict[str, Any]:
+    above, _, listed = text.partition(":")
+    parts = (part.partition("=") for part in listed.split(","))
+    named = {f"{name.replace('-', '_')}_usd_per_million": usd for name, _, usd in parts}
+    return {"above_input_tokens": above, **named}
 
 
 @command(app, "show")
@@ -53,10 +91,10 @@ async def show(on: Installation, model: str) -> ModelPrice:
 
 
 @command(app, "list", "model", "source", "effective", "note", "updated_at")
-async def list_(on: Installation, limit: Limit = 50) -> Page[ModelPrice]:
+async def list_(on: Installation, part: Window) -> Page[ModelPrice]:
     """List prices, newest first."""
     async with on.read() as tx:
-        return await prices.page(tx, window(limit=limit))
+        return await prices.page(tx, part)
 
 
 @command(app, "delete")

@@ -4,31 +4,28 @@ from typing import Annotated
 
 import typer
 
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
-from pronghorn.manage.paging import Page, window
+from pronghorn.manage.fields import Mode
+from pronghorn.manage.paging import Page, Window
 from pronghorn.manage.services import requests
 from pronghorn.manage.services.requests import RequestRecord
 
 app = group("The usage log.")
 
 Only = Annotated[str | None, typer.Option(help="Exactly this one only.")]
-When = Annotated[str | None, typer.Option(help="ISO 8601.")]
 
 
 @command(app, "list", "created_at", "id", "model", "status", "end_reason", "usage", "cost_usd", "duration_ms")
 async def list_(
     on: Installation,
+    part: Window,
     account_id: Only = None,
     key_id: Only = None,
     model: Only = None,
     channel: Only = None,
     end_reason: Only = None,
-    mode: Only = None,
-    since: When = None,
-    until: When = None,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
-    limit: Limit = 50,
+    mode: Annotated[Mode | None, typer.Option(help="Live or test money.")] = None,
 ) -> Page[RequestRecord]:
     """List requests that have ended, newest first."""
     filters = {
@@ -40,7 +37,7 @@ async def list_(
         "mode": mode,
     }
     async with on.read() as tx:
-        return await requests.page(tx, window(cursor, limit, since, until), filters)
+        return await requests.page(tx, part, filters)
 
 
 @command(app, "show")

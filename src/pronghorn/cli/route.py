@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli import given
+from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
-from pronghorn.manage.paging import Page, window
+from pronghorn.manage.paging import Page, Window
 from pronghorn.manage.services import routes
 from pronghorn.manage.services.routes import Fallbacks, NewRoute, Route
 from pronghorn.routing.route import Policy
@@ -27,19 +28,17 @@ async def set_(
     unavailable: Annotated[Models, typer.Option(help="Asked when no channel could answer.")] = None,
 ) -> Route:
     """Make a route, or replace it as a whole."""
-    fallbacks = Fallbacks(
-        context_too_long=context or [], content_filter=filter or [], unavailable=unavailable or []
-    )
+    fallbacks = given.new(Fallbacks, context_too_long=context, content_filter=filter, unavailable=unavailable)
+    new = given.new(NewRoute, models=model, policy=policy, fallbacks=fallbacks)
     async with on.change() as tx:
-        new = NewRoute(models=model or [], policy=policy, fallbacks=fallbacks)
         return await routes.put(tx, on.act, name, new)
 
 
 @command(app, "list", "name", "models", "policy", "fallbacks", "created_at")
-async def list_(on: Installation, limit: Limit = 50) -> Page[Route]:
+async def list_(on: Installation, part: Window) -> Page[Route]:
     """List routes, newest first."""
     async with on.read() as tx:
-        return await routes.page(tx, window(limit=limit))
+        return await routes.page(tx, part)
 
 
 @command(app, "show")

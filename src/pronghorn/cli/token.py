@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from pronghorn.cli.command import Limit, command, group
+from pronghorn.cli import given, user
+from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
 from pronghorn.errors import BadRequest
-from pronghorn.manage.paging import Page, window
-from pronghorn.manage.services import tokens, users
-from pronghorn.manage.services.tokens import CreatedToken, Token
+from pronghorn.manage.paging import Page, Window
+from pronghorn.manage.services import tokens
+from pronghorn.manage.services.tokens import CreatedToken, NewToken, Token
 
 app = group("Admin tokens for the management API.")
 
@@ -21,20 +22,25 @@ async def create(
     email: Annotated[str, typer.Option(help="The admin whom it stands for.")] = "admin@localhost",
 ) -> CreatedToken:
     """Make an admin token. It is shown this once."""
+    try:
+        user_id = await user.find(on, email)
+    except BadRequest as error:
+        raise BadRequest(f"{error.message}, --email says which") from error
+    new = given.new(NewToken, name=name, user_id=user_id)
     async with on.change() as tx:
-        found = (await users.page(tx, window(), email)).items
-        if not found:
-            raise BadRequest(
-                f"there is no user {email!r}; `pronghorn user list` lists them, --email says which"
-            )
-        return await tokens.create(tx, on.act, on.secrets, found[0].id, name)
+        return await tokens.create(tx, on.act, on.secrets, user_id, new.name)
 
 
 @command(app, "list", "id", "name", "hint", "user_id", "created_at")
-async def list_(on: Installation, limit: Limit = 50) -> Page[Token]:
+async def list_(
+    on: Installation,
+    part: Window,
+    email: Annotated[str | None, typer.Option(help="Of this admin only.")] = None,
+) -> Page[Token]:
     """List admin tokens, newest first."""
+    user_id = None if email is None else await user.find(on, email)
     async with on.read() as tx:
-        return await tokens.page(tx, window(limit=limit))
+        return await tokens.page(tx, part, user_id)
 
 
 @command(app, "revoke")

@@ -3,7 +3,7 @@
 Rounding happens once, up to a whole nano-dollar, when a charge is made.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,7 @@ class TokenPrices(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
 class Tier(TokenPrices, kw_only=True):
     """Prices that hold when a request has more input tokens than this; what it leaves out stays."""
 
-    above_input_tokens: int
+    above_input_tokens: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class PriceDocument(TokenPrices, kw_only=True):
@@ -206,19 +206,23 @@ def _filled(units: Units) -> Units:
 
 
 def _parse(field: str, text: str, *, decimals: int) -> int:
-    """A price of zero or more. Raises `ValueError` that names its field."""
+    """A price. Raises `ValueError` that names its field."""
     try:
-        value = parse_decimal(text, decimals=decimals)
+        return _not_negative(text, decimals=decimals)
     except ValueError as error:
         raise ValueError(f"{field}: {error}") from error
+
+
+def _not_negative(text: str, *, decimals: int) -> int:
+    value = parse_decimal(text, decimals=decimals)
     if value < 0:
-        raise ValueError(f"{field}: {text} is negative")
+        raise ValueError(f"{text[:40]!r} is negative")
     return value
 
 
 def parse_factor(text: str) -> int:
-    """A group's price factor such as `0.85` in millionths. Raises `ValueError`."""
-    return _parse("factor", text, decimals=6)
+    """A group's price factor such as `0.85` in millionths. Raises `ValueError`; whoever asked knows its field."""
+    return _not_negative(text, decimals=6)
 
 
 def explain(lines: list[Any], factor_ppm: int) -> list[dict[str, Any]]:

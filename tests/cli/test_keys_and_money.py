@@ -21,7 +21,7 @@ WRONG_KEYS = [
 
 @pytest.fixture(scope="module")
 def account(cli: Cli) -> str:
-    found: str = cli.json("account", "create", "of the promises")["id"]
+    found: str = cli.json("account", "create", "of the keys")["id"]
     return found
 
 
