@@ -49,6 +49,7 @@ class Exchange:
         "is_begun",
         "is_settled",
         "is_stream",
+        "is_timed",
         "model",
         "model_name",
         "ours",
@@ -96,7 +97,7 @@ class Exchange:
         self.adjusted_limit = 0
         self.dropped: list[str] = []
         """What the vendor was not told, as JSON paths of the caller's request."""
-        self.is_stream = False
+        self.is_stream = self.is_timed = False
         self.is_settled = self.has_entered = False
         self.is_begun = False
         """The head of a streamed answer is out."""

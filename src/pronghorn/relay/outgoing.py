@@ -124,9 +124,10 @@ def _own_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
     if exchange.adjusted_limit and endpoint.limit:
         changes[endpoint.limit[0]] = msgspec.Raw(b"%d" % exchange.adjusted_limit)
     members = openai.members_decoder.decode(body)
-    for name in _withheld(exchange, vendor):
-        members.pop(name, None)
-        has_quirks = True
+    if exchange.ours:
+        for name in _withheld(exchange, vendor):
+            members.pop(name, None)
+            has_quirks = True
     names = endpoint.names
     if not changes and not has_quirks and not _is_ambiguous(body, members, peek, endpoint):
         return body

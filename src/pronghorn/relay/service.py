@@ -41,7 +41,7 @@ from pronghorn.relay.signatures import Signatures
 from pronghorn.routing import Candidate, Candidates, Grant, Loader, plan
 from pronghorn.routing.budget import RetryBudget
 from pronghorn.routing.health import LIMITED_S
-from pronghorn.routing.plan import judge
+from pronghorn.routing.plan import judge, plan_of_one
 from pronghorn.settings import Settings
 from pronghorn.upstream import Client, Handle
 from pronghorn.wire.openai import Peek
@@ -170,26 +170,25 @@ class Relay:
         """Who could answer; None: we count ourselves. Raises what speaks against asking anybody."""
         grant, snapshot, model = exchange.grant, self._loader.snapshot, exchange.model
         assert model is not None
+        name = exchange.endpoint.name
+        if course is None and (only := plan_of_one(snapshot, grant, model, name)) is not None:
+            return only
+        policy, control = ("weight", None) if course is None else (course.policy, course.control)
+        exchange.is_timed = policy == "latency"
         wanted = None
-        if snapshot.only(model.name, grant.group) is None and snapshot.has_choice(model.name, grant.group):
+        if snapshot.has_choice(model.name, grant.group):
             # Nearly every chat has a beginning: with it counted, no other policy would ever hold.
-            has_policy = course is not None and course.policy in ("latency", "load")
-            wanted = affinity.of(exchange, by_name_alone=has_policy)
-        now_s, name = self._clock.monotonic(), exchange.endpoint.name
+            wanted = affinity.of(exchange, by_name_alone=policy in ("latency", "load"))
         try:
-            if course is None:
-                return plan(
-                    snapshot, grant, model, name, affinity=wanted, now_s=now_s, body_bytes=exchange.body_bytes
-                )
             return plan(
                 snapshot,
                 grant,
                 model,
                 name,
                 affinity=wanted,
-                now_s=now_s,
-                policy=course.policy,
-                control=course.control,
+                now_s=self._clock.monotonic(),
+                policy=policy,
+                control=control,
                 body_bytes=exchange.body_bytes,
             )
         except ModelNotFound:
@@ -327,7 +326,8 @@ class Relay:
                 candidate.leave()  # failures of test mode are made on demand, and mean nothing
             elif outcome is None:
                 candidate.succeed(now_s := self._clock.monotonic())
-                channel.vitals.latency.observe(attempt.duration_ms / 1000, now_s)
+                if exchange.is_timed:
+                    channel.vitals.latency.observe(attempt.duration_ms / 1000, now_s)
             else:
                 judge(candidate, outcome, self._clock.monotonic())
         return None

@@ -171,6 +171,16 @@ class Only:
 Candidates = Plan | Only
 
 
+def plan_of_one(snapshot: Snapshot, grant: Grant, model: Model, endpoint: str) -> Only | None:
+    """The plan of most requests: one candidate alone serves the model, is well and without a limit of its own."""
+    if grant.is_test:
+        return None
+    only = snapshot.only(model.name, grant.group)
+    if only is None or not only.is_well() or only.channel.gate is not None:
+        return None
+    return Only(only) if only.channel.serves(endpoint) else None
+
+
 def plan(
     snapshot: Snapshot,
     grant: Grant,
@@ -184,15 +194,6 @@ def plan(
     body_bytes: int = 0,
 ) -> Candidates:
     """Raises `NoChannel`, `NoRoute` or `ModelNotFound` where nobody could be asked, whatever their health."""
-    if control is None and not grant.is_test:
-        only = snapshot.only(model.name, grant.group)
-        if (
-            only is not None
-            and only.is_well()
-            and only.channel.gate is None
-            and only.channel.serves(endpoint)
-        ):
-            return Only(only)
     tiers = tiers_for(snapshot, grant, model, endpoint, policy)
     if not any(channel.serves(endpoint) for tier in tiers for channel in tier.channels):
         raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")
