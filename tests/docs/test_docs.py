@@ -74,8 +74,8 @@ def as_toml(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def code_words(error: type[PronghornError]) -> set[str]:
-    return {error.code}.union(*(code_words(child) for child in error.__subclasses__()))
+def kinds_of(error: type[PronghornError]) -> list[type[PronghornError]]:
+    return [error, *(kind for child in error.__subclasses__() for kind in kinds_of(child))]
 
 
 @pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)
@@ -95,9 +95,16 @@ def test_command_is_mentioned(word: str) -> None:
     assert any(re.search(rf"\bpronghorn {word}\b", text_of(page)) for page in pages())
 
 
-@pytest.mark.parametrize("word", sorted(code_words(PronghornError)))
+@pytest.mark.parametrize("word", sorted({kind.code for kind in kinds_of(PronghornError)}))
 def test_error_code_is_documented(word: str) -> None:
-    assert f"| `{word}` |" in text_of(DOCS / "errors.md"), f"docs/en/errors.md needs a row for `{word}`"
+    row = rf"^\| \d{{3}} \| `{word}` \|"
+    assert re.search(row, text_of(DOCS / "errors.md"), re.M), f"docs/en/errors.md needs a row for `{word}`"
+
+
+@pytest.mark.parametrize("reason", sorted({kind.end_reason for kind in kinds_of(PronghornError)}))
+def test_end_reason_is_documented(reason: str) -> None:
+    table = text_of(DOCS / "errors.md").partition("## How a request ended")[2].partition("\n## ")[0]
+    assert re.search(rf"^\| .*`{reason}`.* \|", table, re.M), f"docs/en/errors.md needs `{reason}`"
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

@@ -89,6 +89,20 @@ async def test_a_path_or_method_that_is_not_there_is_answered_in_the_same_shape(
     assert "PUT" in response.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/manage/", "/manage/nothing", "/manage/v1", "/manage/v2/keys", "/manage/a/b.html"]
+)
+async def test_whatever_is_not_there_is_a_404_in_json_that_says_where_to_look(
+    manage: Manage, path: str
+) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = await manage.http.request(method, path)
+        assert answer.status_code == 404, (method, answer.text)
+        assert answer.headers["content-type"].startswith("application/json")
+        assert answer.headers["x-request-id"].startswith("req_")
+        assert "/manage/openapi.json" in answer.json()["error"]["message"]
+
+
 async def test_options_says_every_method_of_a_path(manage: Manage) -> None:
     for path, methods in (
         ("/accounts", "GET, OPTIONS, POST"),

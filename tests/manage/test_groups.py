@@ -45,6 +45,7 @@ async def test_a_factor_is_a_decimal_with_a_bound(manage: Manage, factor: object
         error = await manage.refused(400, method, path, body)
         assert error["param"] == "factor"
         assert error["message"].startswith("factor")
+        assert error["message"].count("factor") == 1, "named once"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a,b", "a*", "a\tb", "x" * 201], ids=repr)

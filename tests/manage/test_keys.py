@@ -32,6 +32,11 @@ async def _key(manage: Manage, **more: Any) -> dict[str, Any]:
     return made
 
 
+async def test_addresses_are_kept_in_their_usual_form(manage: Manage) -> None:
+    made = await _key(manage, ips=["::ffff:127.0.0.1", "::ffff:10.0.0.0/104", "2001:DB8:0::/32", "127.0.0.1"])
+    assert made["ips"] == ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"]
+
+
 @pytest.mark.parametrize("mode", ["live", "test"])
 async def test_a_key_is_48_base62_characters_with_its_mode_and_a_checksum(manage: Manage, mode: str) -> None:
     key = (await _key(manage, mode=mode))["key"]

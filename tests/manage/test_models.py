@@ -137,6 +137,7 @@ async def test_a_price_reaches_the_data_plane_at_once(manage: Manage) -> None:
         ("input_usd_per_million", "NaN"),
         ("input_usd_per_million", "0.0000001"),
         ("input_usd_per_million", "9999999999999"),
+        ("per_image_usd", "free"),
         ("input_usd_per_million", 0.15),
         ("output_usd_per_million", ""),
         ("per_call_usd", "free"),
@@ -155,6 +156,7 @@ async def test_a_price_reaches_the_data_plane_at_once(manage: Manage) -> None:
 async def test_a_wrong_price_is_refused_by_name(manage: Manage, field: str, value: object) -> None:
     error = await manage.refused(400, "PUT", "/prices/wrong", {field: value})
     assert (error["param"] or "").partition("[")[0] == field
+    assert error["message"].count(field) == 1, "named once"
     await manage.refused(404, "GET", "/prices/wrong")
 
 

@@ -8,6 +8,7 @@ from pronghorn.accounts import keys
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.api.reply import Scope
 from pronghorn.errors import Unauthenticated
+from pronghorn.kit.network import parse_network
 from pronghorn.relay.incoming import Headers
 from pronghorn.routing import Grant, Snapshot
 
@@ -36,7 +37,7 @@ class Doorkeeper:
 
     def __init__(self, secrets: Secrets, trusted_proxies: Sequence[str]) -> None:
         self._hash_keys = [secrets.hash_key, *secrets.old_hash_keys]
-        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in trusted_proxies]
+        self._proxies = [parse_network(proxy, strict=False) for proxy in trusted_proxies]
 
     def admit(self, snapshot: Snapshot, scope: Scope, now_s: float) -> tuple[Grant, str]:
         """The grant of the caller's key, and the caller's address. Raises `Unauthenticated` or `AccessDenied`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import structlog
 
-from pronghorn.api import billing, body, front, gemini, models, responses
+from pronghorn.api import billing, body, chat_with_input, front, gemini, models, responses
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.paths import normalise
 from pronghorn.api.reply import Receive, Reply, Scope, Send
@@ -164,6 +164,8 @@ class Dispatcher:
     def _ask(self, incoming: Incoming, grant: Grant, endpoint: Endpoint, sink: Sink) -> Awaitable[None]:
         if endpoint.name == "responses":
             return self._responses.serve(incoming, grant, sink)
+        if endpoint.name == "chat" and chat_with_input.is_one(incoming.body):
+            incoming = chat_with_input.rewritten(incoming)
         return self._relay.serve(incoming, grant, endpoint, sink)
 
     async def _in_turn(

@@ -38,5 +38,8 @@ def match(path: str, query: bytes) -> Route | None:
 
 def owns(path: str) -> bool:
     """Is this the Gemini dialect's, also where there is nothing?"""
-    is_beta = path.startswith(("/v1beta/", "/v1alpha/", "/v1beta1/")) and "/openai/" not in path
-    return is_beta or _ROUTE.fullmatch(path) is not None
+    if path.startswith(("/v1beta/", "/v1alpha/", "/v1beta1/")):
+        return "/openai/" not in path
+    # Elsewhere only by a verb: names of other vendors' models have colons, too.
+    found = _ROUTE.fullmatch(path)
+    return found is not None and found[2] in _VERBS

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveEvent
+from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -100,7 +100,7 @@ class Sweeper:
 
 
 class BodyPace:
-    """Tells whether a body still comes fast enough; asked at each sweep while the application waits for it."""
+    """Tells whether a body still comes fast enough; asked at each sweep while the application takes what comes."""
 
     def __init__(self, limits: HttpLimits, now: float, received: int) -> None:
         self._limits = limits
@@ -141,6 +141,8 @@ class Exchange(RequestResponseCycle):
     drained = 0
     """Bytes thrown away because the response was complete before the request."""
     pace: BodyPace | None = None
+    taken_before = 0
+    """`taken` at the last sweep."""
     _has_news = False
     _waiters: list[asyncio.Future[None]] | None = None
 
@@ -259,6 +261,17 @@ class Exchange(RequestResponseCycle):
         self._chunks = []
         self.taken = self.received
         return body
+
+
+class OldExchange(Exchange):
+    """Of HTTP/1.0, which knows no chunks: what is sent without a length ends where the connection does."""
+
+    chunked_encoding = False  # type: ignore[assignment]
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.body":
+            self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -398,9 +411,11 @@ class HttpConnection(HttpToolsProtocol):
             "pronghorn.headers": fields,
             "pronghorn.connection": self,
         }
-        keep_alive = version != "1.0" and parser.should_keep_alive()
         expects = b"expect" in fields and _expects_continue(version, fields[b"expect"])
-        self._begin(Exchange(self, scope, keep_alive, expects))
+        if version == "1.0":
+            self._begin(OldExchange(self, scope, False, expects))
+        else:
+            self._begin(Exchange(self, scope, parser.should_keep_alive(), expects))
 
     def on_body(self, body: bytes) -> None:
         cycle = self.cycle
@@ -498,9 +513,10 @@ class HttpConnection(HttpToolsProtocol):
             self._on_disconnect = hook
 
     def write_part(self, data: bytes) -> None:
-        """Send a part of a response that was begun with chunked encoding, in place of an ASGI event."""
-        if self._active is not None and data:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        """Send a part of a response that was begun without a length, in place of an ASGI event."""
+        cycle = self._active
+        if cycle is not None and data:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if cycle.chunked_encoding else data)
 
     def break_off(self) -> None:
         """End the present response where it is and close, so that the client sees it cut; no call of the hook."""
@@ -708,6 +724,8 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.abort()
         elif self.flow.read_paused:
             self._since = now
+            if self.cycle is not None:
+                self.cycle.pace = None  # it is we who do not read
         elif not self.transport.is_closing():
             self._check_reading(now, now - self._since)
 
@@ -738,7 +756,11 @@ class HttpConnection(HttpToolsProtocol):
         if cycle.response_complete:
             if waited > limits.linger_s:
                 self.transport.close()
-        elif not cycle.is_waiting():
+            return
+        # Who was woken a moment ago is not busy: a client that drips in step with the sweeps gains nothing.
+        is_busy = cycle.taken == cycle.taken_before and not cycle.is_waiting()
+        cycle.taken_before = cycle.taken
+        if is_busy:
             cycle.pace = None
         elif cycle.pace is None:
             cycle.pace = BodyPace(limits, now, cycle.received)
@@ -780,12 +802,12 @@ def _error(refusal: Refusal, error_type: str = "invalid_request_error") -> tuple
     """Header lines and body in OpenAI's shape: which dialect the client speaks is not known this early."""
     error = {"message": refusal.message, "type": error_type, "param": None, "code": refusal.code}
     body = json.dumps({"error": error}, separators=(",", ":")).encode()
-    head = _lines(
-        [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"access-control-allow-origin", b"*"),
-            (b"x-request-id", request_id().encode()),
-        ]
-    )
-    return head, body
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"access-control-allow-origin", b"*"),
+        (b"x-request-id", request_id().encode()),
+    ]
+    if refusal.status == 405:
+        headers.append((b"allow", ", ".join(METHODS.values()).encode()))
+    return _lines(headers), body

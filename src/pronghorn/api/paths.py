@@ -8,6 +8,8 @@ _SLASHES = re.compile(r"/{2,}")
 _AZURE = re.compile(
     r"/openai/deployments/(.+?)/((?:chat/)?completions|embeddings|images/[a-z]+|audio/[a-z]+)$"
 )
+_OPENAI = re.compile(r"(?:/v1(?:beta)?)?/(?:openai|cursor)(?:/v1)?(/.+)?")
+"""Azure's routes without a deployment, Gemini's own for clients of OpenAI, and a base URL that Cursor's users know."""
 _ENGINES = re.compile(r"^(?:/v1)?/engines/(.+?)/(embeddings|completions|chat/completions)$")
 
 
@@ -29,15 +31,9 @@ def normalise(path: str) -> Target:
         return Target("/v1/" + azure[2], unquote(azure[1]))
     if engine := _ENGINES.search(path):
         return Target("/v1/" + engine[2], unquote(engine[1]))
-    if path in _ALIASES:
-        path = _ALIASES[path]
-    return Target(path)
+    if openai := _OPENAI.fullmatch(path):
+        path = "/v1" + (openai[1] or "")
+    return Target(_ALIASES.get(path, path))
 
 
-_ALIASES = {
-    "/v2/rerank": "/v1/rerank",
-    "/v1/reranks": "/v1/rerank",
-    "/v1beta/openai/models": "/v1/models",
-    "/v1beta/openai/chat/completions": "/v1/chat/completions",
-    "/v1beta/openai/embeddings": "/v1/embeddings",
-}
+_ALIASES = {"/v2/rerank": "/v1/rerank", "/v1/reranks": "/v1/rerank"}

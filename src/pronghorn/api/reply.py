@@ -13,12 +13,12 @@ CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"x-request-id, retry-after, x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
+        b"x-request-id, request-id, retry-after, x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
         b"x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
         b"x-ratelimit-reset-tokens, x-pronghorn-cost, x-pronghorn-adjusted, x-pronghorn-dropped, x-pronghorn-model, "
-        b"x-pronghorn-idempotent-replay, anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, "
-        b"anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, "
-        b"anthropic-ratelimit-tokens-reset",
+        b"x-pronghorn-end-reason, x-pronghorn-idempotent-replay, anthropic-ratelimit-requests-limit, "
+        b"anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, "
+        b"anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset",
     ),
 ]
 _CORS_LINES = b"".join(b"%b: %b\r\n" % pair for pair in CORS)

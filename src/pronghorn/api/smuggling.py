@@ -45,7 +45,8 @@ def check_head(
 ) -> bytes | None:
     """Returns the host. `fields` is `headers` as a dict; a `known_host` was found good before."""
     if not method:
-        raise malformed(f"a method other than {', '.join(METHODS.values())}")
+        message = f"This method is served nowhere here; use one of {', '.join(METHODS.values())}."
+        raise Refusal(405, "method_not_supported", message)
     if version != "1.1" and version != "1.0":
         raise malformed("a version other than HTTP/1.1 and HTTP/1.0")
     if url[0] != _SLASH or _HASH in url:

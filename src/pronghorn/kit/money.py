@@ -5,14 +5,14 @@ so six decimals of a list price stay exact.
 """
 
 import re
-from decimal import Decimal
 
 NANO_PER_USD = 1_000_000_000
 PICO_PER_NANO = 1_000
 MAX_NANO = 2**63 - 1
 """The largest amount a 64-bit column holds: about 9.2 billion USD."""
 
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]+)?", re.ASCII)
+_DECIMAL = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_MAX_DIGITS = 12
 
 
 def parse_decimal(text: str, *, decimals: int) -> int:
@@ -20,15 +20,17 @@ def parse_decimal(text: str, *, decimals: int) -> int:
 
     Plain notation only: no exponent, NaN, infinity, blanks or digit groups.
     """
-    if not _DECIMAL.fullmatch(text):
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
         raise ValueError(f"{text[:40]!r} is not a decimal number such as 12.50")
-    value = Decimal(text).scaleb(decimals)
-    whole = int(value)
-    if whole != value:
+    digits, fraction = match[2].lstrip("0"), (match[3] or "").rstrip("0")
+    if len(fraction) > decimals:
         raise ValueError(f"{text[:40]!r} has more than {decimals} decimals")
-    if abs(whole) > MAX_NANO:
+    # Counted first: a million digits are not worth reading.
+    value = int(f"0{digits}{fraction.ljust(decimals, '0')}") if len(digits) <= _MAX_DIGITS else MAX_NANO + 1
+    if value > MAX_NANO:
         raise ValueError(f"{text[:40]!r} is too large")
-    return whole
+    return -value if match[1] == "-" else value
 
 
 def format_decimal(value: int, *, decimals: int, at_least: int = 0) -> str:

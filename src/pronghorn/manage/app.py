@@ -35,7 +35,7 @@ def create_app(context: ManageContext) -> Litestar:
         return_dto=None,
     )
     return Litestar(
-        [v1],
+        [v1, openapi.serve],
         state=State({"context": context}),
         openapi_config=openapi.config(),
         exception_handlers=exception_handlers,

@@ -1,6 +1,5 @@
 """Fields: how values of the management API are read and written. A bad one raises `BadRequest` with its name."""
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -11,7 +10,9 @@ import msgspec
 from pronghorn.errors import BadRequest
 from pronghorn.kit.clock import iso, parse_iso
 from pronghorn.kit.money import parse_usd
+from pronghorn.kit.network import parse_network
 from pronghorn.ledger.prices import PPM, parse_factor
+from pronghorn.upstream.origin import parse_proxy
 
 Mode = Literal["live", "test"]
 Usd = Annotated[str, msgspec.Meta(description="US dollars as a decimal string.", examples=["5.00"])]
@@ -114,7 +115,8 @@ def networks(texts: Iterable[str] | None, param: str = "ips") -> list[str] | Non
     found = []
     for text in texts:
         try:
-            found.append(str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text)))
+            network = parse_network(text)
+            found.append(str(network if "/" in text else network.network_address))
         except ValueError as error:
             raise BadRequest(
                 f"{param}: {error}; give addresses such as 203.0.113.7 or networks such as 203.0.113.0/24",
@@ -163,8 +165,15 @@ def proxy_url(text: str | None, param: str = "proxy") -> str | None:
     if text is None:
         return None
     url = _split(text, param)
-    if url.scheme != "http" or url.path.rstrip("/") or "?" in text or "#" in text:
-        raise BadRequest(f"{param} must look like http://user:password@host:port", param=param)
+    try:
+        if url.path.rstrip("/") or "?" in text or "#" in text:
+            raise ValueError
+        parse_proxy(text)
+    except ValueError as error:
+        raise BadRequest(
+            f"{param} must look like http://host:port or http://user:password@host:port, with the port",
+            param=param,
+        ) from error
     if len(text) > MAX_PROXY_CHARACTERS:
         raise BadRequest(f"{param} must have at most {MAX_PROXY_CHARACTERS} characters", param=param)
     return text.rstrip("/")

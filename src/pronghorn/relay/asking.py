@@ -60,6 +60,8 @@ class Asker:
         if channel.vendor.token is not None:
             token = await self._access.token(channel.vendor.token, channel.credential(exchange.place))
         call = outgoing.build(exchange, channel, peek, form, token)
+        if exchange.incoming.dropped:
+            exchange.dropped = list(dict.fromkeys((*exchange.incoming.dropped, *exchange.dropped)))
         if exchange.dropped and exchange.is_strict():
             raise RefusedStrict(
                 f"{', '.join(exchange.dropped[:20])} cannot be carried to this model's vendor; "

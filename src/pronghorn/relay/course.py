@@ -128,7 +128,7 @@ def known_model(snapshot: Snapshot, grant: Grant, name: str) -> Model:
     model = snapshot.models.get(name)
     if model is None or (model.is_retired and not grant.is_test and not snapshot.tiers(name, grant.group)):
         similar = snapshot.similar_names(name, grant)
-        hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
+        hint = f"; did you mean {' or '.join(similar)}?" if similar else ";"
         raise ModelNotFound(
             f"the model {name[:200]!r} does not exist here{hint} GET /v1/models lists what this key can use",
             param="model",

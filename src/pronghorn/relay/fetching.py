@@ -19,6 +19,7 @@ from aiohttp.resolver import ThreadedResolver
 
 from pronghorn.convert.turn import Media
 from pronghorn.errors import BadRequest
+from pronghorn.kit.network import parse_network
 from pronghorn.settings import Settings
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -37,7 +38,7 @@ class Fetcher:
     """One for the process; a session lives as long as the fetches of one request."""
 
     def __init__(self, settings: Settings) -> None:
-        self._allowed = [ipaddress.ip_network(network, strict=False) for network in settings.fetch_allow]
+        self._allowed = [parse_network(network, strict=False) for network in settings.fetch_allow]
 
     async def fill(self, found: Sequence[Media]) -> None:
         """Puts `data` and `mime` in the place of `url`. Raises `BadRequest` that names the part."""

@@ -51,7 +51,7 @@ class Holder:
         need = exchange.price.bound(most, grant.factor_ppm)
         left = grant.budget_left()
         if left is not None and left <= 0 < need:
-            raise grant.refuse_budget()
+            raise grant.refuse_budget(need)
         await self._credit.fill(grant.purse, need)
         if self._take(exchange, need):
             return
@@ -80,7 +80,7 @@ class Holder:
                 exchange.take_hold(available)
                 return
         if left is not None and left < grant.purse.free:
-            raise grant.refuse_budget()
+            raise grant.refuse_budget(need)
         raise NoCredit(
             f"this request can cost up to {format_usd(need)} USD and {format_usd(available)} USD of the "
             "account's balance is free; lower max_tokens, shorten the input, or top up",

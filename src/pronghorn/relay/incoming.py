@@ -26,6 +26,8 @@ class Incoming(msgspec.Struct, gc=False):
     """Likewise."""
     is_array: bool = False
     """A stream goes out as one JSON array instead of events (Gemini without `alt=sse`)."""
+    dropped: tuple[str, ...] = ()
+    """JSON paths of what a door could not carry: see `Exchange.dropped`."""
 
 
 class Sink(Protocol):

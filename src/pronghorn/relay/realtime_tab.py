@@ -182,7 +182,7 @@ class Tab:
             grant.purse.used_at = time.monotonic()
             left = grant.budget_left()
             if more > 0 and left is not None and left < more:
-                raise grant.refuse_budget()
+                raise grant.refuse_budget(more)
             if grant.purse.free < more:
                 await credit.fill(grant.purse, more)
             if grant.purse.free < more:
@@ -191,7 +191,7 @@ class Tab:
                 return  # its response has ended in the meantime
             left = grant.budget_left()
             if left is not None and left < more:
-                raise grant.refuse_budget()
+                raise grant.refuse_budget(more)
             if grant.purse.free < more:
                 free = format_usd(grant.purse.free + exchange.hold)
                 raise NoCredit(

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 from pronghorn.errors import AccessDenied, NoCredit, Unauthenticated
 from pronghorn.kit.money import format_usd
+from pronghorn.kit.network import Network, parse_network
 from pronghorn.ledger.credit import Purse
 from pronghorn.routing.gate import Gate
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Meter:
@@ -78,7 +77,7 @@ class Grant:
         self._exact_models = None if models is None else frozenset(models)
         self._model_prefixes = tuple(m[:-1] for m in models or () if m.endswith("*"))
         self.networks: tuple[Network, ...] | None = (
-            None if ips is None else tuple(ipaddress.ip_network(ip, strict=False) for ip in ips)
+            None if ips is None else tuple(parse_network(ip, strict=False) for ip in ips)
         )
 
     @property
@@ -127,13 +126,21 @@ class Grant:
         """Nano-dollars that the key's own budget still allows; None without a budget."""
         return None if self.budget is None else self.budget - self.meter.spent - self.meter.held
 
-    def refuse_budget(self) -> NoCredit:
-        return NoCredit(
-            f"the budget of this API key is used up: {format_usd(self.meter.spent)} of "
-            f"{format_usd(self.budget or 0)} USD spent; ask for a higher budget",
-            detail={
-                "scope": "key",
-                "limit_usd": format_usd(self.budget or 0),
-                "spent_usd": format_usd(self.meter.spent),
-            },
-        )
+    def refuse_budget(self, needed: int) -> NoCredit:
+        """For a request that may cost `needed` nano-dollars."""
+        budget, spent, left = self.budget or 0, self.meter.spent, max(self.budget_left() or 0, 0)
+        if left:
+            message = (
+                f"this request can cost up to {format_usd(needed)} USD and {format_usd(left)} USD of this API key's "
+                f"budget of {format_usd(budget)} USD is free; lower max_tokens, shorten the input, or ask for a "
+                "higher budget"
+            )
+        else:
+            held = f" and {format_usd(self.meter.held)} USD held for open requests" if self.meter.held else ""
+            message = (
+                f"the budget of this API key is used up: {format_usd(spent)} of {format_usd(budget)} USD "
+                f"spent{held}; ask for a higher budget"
+            )
+        numbers = {"limit": budget, "spent": spent, "needed": needed, "free": left}
+        detail = {f"{name}_usd": format_usd(nano) for name, nano in numbers.items()}
+        return NoCredit(message, detail={"scope": "key", **detail})

@@ -63,7 +63,12 @@ def test_what_is_no_such_route(path: str) -> None:
     ("path", "is_geminis"),
     [
         ("/v1beta/nothing", True),
-        ("/v1/models/g:predict", True),
+        ("/v1/models/g:predict", False),
+        ("/v1beta/models/g:predict", True),
+        ("/v1/models/g:countTokens", True),
+        ("/v1/models/ft:gpt-4o:x", False),
+        ("/models/ft:gpt-4o-mini:acme::abc", False),
+        ("/v1/models/llama:free", False),
         ("/models/g:generateContent", True),
         ("/v1beta/openai/chat/completions", False),
         ("/v1/models/org/name", False),

@@ -102,6 +102,13 @@ async def test_every_route_with_and_without_v1_doubled_and_with_slashes(
         ("/v1/reranks", "rerank", None),
         ("/v1beta/openai/chat/completions", "chat", None),
         ("/v1beta/openai/embeddings", "embeddings", None),
+        ("/cursor/v1/chat/completions", "chat", None),
+        ("/v1beta/openai/images/generations", "images_generations", None),
+        ("/openai/v1/chat/completions", "chat", None),
+        ("/openai/v1/audio/speech", "speech", None),
+        ("/v1/openai/v1/embeddings", "embeddings", None),
+        ("//openai//v1/chat/completions/", "chat", None),
+        ("/openai/chat/completions", "chat", None),
     ],
 )
 async def test_other_spellings(path: str, endpoint: str, model: str | None) -> None:
@@ -137,7 +144,16 @@ async def test_what_is_nowhere_is_a_404_in_json(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/models", "/models", "//v1/models/", "/v1/v1/models", "/v1beta/openai/models"]
+    "path",
+    [
+        "/v1/models",
+        "/models",
+        "//v1/models/",
+        "/v1/v1/models",
+        "/v1beta/openai/models",
+        "/openai/models",
+        "/openai/v1/models",
+    ],
 )
 async def test_models_are_listed_under_every_spelling(path: str) -> None:
     status, body, _ = await call("GET", path)
@@ -164,6 +180,12 @@ async def test_another_method_is_405(path: str) -> None:
         ("/v1/v1/models/gemini-3:countTokens", "/v1/models/gemini-3:countTokens"),
         ("/models/gemini-3:generateContent", "/models/gemini-3:generateContent"),
         ("/v1/v1/messages", "/v1/messages"),
+        ("/openai/responses", "/v1/responses"),
+        ("/openai/v1/responses/resp_1/cancel", "/v1/responses/resp_1/cancel"),
+        ("/openai/v1", "/v1"),
+        ("/openai", "/v1"),
+        ("/openaiv1/models", "/openaiv1/models"),
+        ("/v1beta/models/openai:generateContent", "/v1beta/models/openai:generateContent"),
         ("/", "/"),
         ("//", "/"),
     ],
@@ -204,3 +226,12 @@ async def test_what_is_nowhere_is_said_in_the_words_of_its_place(path: str, shap
     status, body, _ = await call("POST", path)
     assert (status, set(body)) == (404, shape)
     assert ("status" in body["error"]) == path.startswith("/v1beta")
+
+
+async def test_a_fine_tuned_model_that_is_not_there_is_missed_in_openais_words() -> None:
+    status, body, _ = await call("GET", "/v1/models/ft:gpt-4o:x")
+    assert (status, body["error"]["code"], body["error"]["type"]) == (
+        404,
+        "model_not_found",
+        "invalid_request_error",
+    )

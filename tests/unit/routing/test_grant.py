@@ -46,6 +46,11 @@ def test_the_list_is_shown_as_it_was_written() -> None:
         (["203.0.113.5/24"], "203.0.113.77", True),  # host bits do not matter
         (["203.0.113.0/24"], "::ffff:203.0.113.77", True),
         (["203.0.113.0/24"], "::ffff:198.51.100.1", False),
+        (["::ffff:127.0.0.1"], "127.0.0.1", True),  # IPv4 in the words of IPv6
+        (["::ffff:203.0.113.0/120"], "203.0.113.77", True),
+        (["::ffff:203.0.113.0/120"], "::ffff:203.0.114.1", False),
+        (["::ffff:0:0/96"], "203.0.113.77", True),
+        (["::/0"], "203.0.113.77", False),
         (["2001:db8::/32"], "2001:db8:1::9", True),
         (["2001:db8::/32"], "2001:db9::9", False),
         (["2001:db8::/32"], "203.0.113.9", False),
@@ -161,7 +166,23 @@ def test_what_the_budget_leaves(budget: int | None, spent: int, held: int, left:
     assert known.budget_left() == left
 
 
-def test_a_refused_budget_shows_its_numbers() -> None:
-    error = grant(budget=2_000_000_000, spent=2_500_000_000).refuse_budget()
+def test_a_budget_that_is_used_up_shows_its_numbers() -> None:
+    error = grant(budget=2_000_000_000, spent=2_500_000_000).refuse_budget(10_000_000)
     assert isinstance(error, NoCredit)
-    assert error.detail == {"scope": "key", "limit_usd": "2.00", "spent_usd": "2.50"}
+    assert "used up: 2.50 of 2.00 USD spent; ask" in error.message
+    numbers = {"limit_usd": "2.00", "spent_usd": "2.50", "needed_usd": "0.01", "free_usd": "0.00"}
+    assert error.detail == {"scope": "key", **numbers}
+
+
+def test_a_budget_that_open_requests_hold_says_so() -> None:
+    known = grant(budget=2_000_000_000, spent=500_000_000)
+    known.meter.held = 1_500_000_000
+    message = known.refuse_budget(10_000_000).message
+    assert "used up: 0.50 of 2.00 USD spent and 1.50 USD held for open requests" in message
+
+
+def test_a_request_that_does_not_fit_a_budget_says_what_is_free_and_what_it_needs() -> None:
+    error = grant(budget=2_000_000_000, spent=0).refuse_budget(2_000_000_001)
+    assert "used up" not in error.message
+    assert "up to 2.000000001 USD and 2.00 USD of this API key's budget of 2.00 USD is free" in error.message
+    assert (error.detail["needed_usd"], error.detail["free_usd"]) == ("2.000000001", "2.00")

@@ -68,7 +68,12 @@ def _check(param: str, **part: Any) -> None:
     try:
         PriceDocument(**part)
     except ValueError as error:
-        raise BadRequest(f"{param}: {error}", param=param) from error
+        reason = str(error)
+        for name in part:
+            reason = reason.removeprefix(f"{name}: ")
+        # Of prices in a table, the place in it is named already.
+        message = reason if reason.startswith(f"{param}.") else f"{param}: {reason}"
+        raise BadRequest(message, param=param) from error
 
 
 async def put(tx: Tx, act: Act, model: str, new: NewPrice) -> ModelPrice:

@@ -12,7 +12,7 @@ from pronghorn.sandbox.errors import SandboxError
 from pronghorn.sandbox.faults import check_magic_model
 from pronghorn.sandbox.gemini import proto, usage
 from pronghorn.sandbox.gemini.proto import fault
-from pronghorn.sandbox.openai.embeddings import embed
+from pronghorn.sandbox.openai.embeddings import embed_all
 from pronghorn.sandbox.reply import reply_json
 
 FULL_SIZE = 3072
@@ -26,7 +26,7 @@ async def embed_one(request: web.Request) -> web.StreamResponse:
     body = await proto.read(request, ROOT)
     check_magic_model(request.match_info["model"])
     text = _text(body, ROOT)
-    return await _answer(request, {"embedding": {"values": _vector(body, text, ROOT)}}, [text])
+    return await _answer(request, {"embedding": {"values": await _vector(body, text, ROOT)}}, [text])
 
 
 async def embed_batch(request: web.Request) -> web.StreamResponse:
@@ -46,7 +46,7 @@ async def embed_batch(request: web.Request) -> web.StreamResponse:
             )
     texts = [_text(one, f"{root}.requests[{index}]") for index, one in enumerate(requests)]
     vectors = [
-        {"values": _vector(one, text, f"{root}.requests[{index}]")}
+        {"values": await _vector(one, text, f"{root}.requests[{index}]")}
         for index, (one, text) in enumerate(zip(requests, texts, strict=True))
     ]
     return await _answer(request, {"embeddings": vectors}, texts)
@@ -64,7 +64,7 @@ def _text(body: Shape, place: str) -> str:
     return " ".join(part["text"] if "text" in part else json.dumps(part) for part in parts)
 
 
-def _vector(body: Shape, text: str, place: str) -> list[float]:
+async def _vector(body: Shape, text: str, place: str) -> list[float]:
     """The newer place of the options is `embedContentConfig`; the older one is the request itself."""
     options = body | body.get("embedContentConfig", {})
     size = options.get("outputDimensionality", FULL_SIZE)
@@ -75,7 +75,8 @@ def _vector(body: Shape, text: str, place: str) -> list[float]:
     if options.get("title") and options.get("taskType") != "RETRIEVAL_DOCUMENT":
         raise fault("title", "only applicable when task_type is RETRIEVAL_DOCUMENT", place)
     shrunk = math.sqrt(size / FULL_SIZE)
-    return list(array("f", (value * shrunk for value in embed(text, size))))
+    (vector,) = await embed_all([text], size)
+    return list(array("f", (value * shrunk for value in vector)))
 
 
 async def _answer(request: web.Request, body: Shape, texts: list[str]) -> web.StreamResponse:

@@ -1,5 +1,6 @@
 """POST /v1/embeddings: deterministic vectors of length one; texts that share words and letters lie near each other."""
 
+import asyncio
 import base64
 import math
 import re
@@ -33,9 +34,10 @@ async def create(request: web.Request) -> web.StreamResponse:
     encoding = body.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
         raise SandboxError("encoding_format must be 'float' or 'base64'", param="encoding_format")
+    vectors = await embed_all([text for text, _ in inputs], size)
     data = [
-        {"object": "embedding", "index": index, "embedding": _encoded(embed(text, size), encoding)}
-        for index, (text, _) in enumerate(inputs)
+        {"object": "embedding", "index": index, "embedding": _encoded(vector, encoding)}
+        for index, vector in enumerate(vectors)
     ]
     tokens = sum(count for _, count in inputs)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -71,6 +73,11 @@ def _dimensions(given: Any, model: str) -> int:
     return given
 
 
+async def embed_all(texts: list[str], size: int) -> list[list[float]]:
+    """In a thread: megabytes take seconds, and others are to be served meanwhile."""
+    return await asyncio.to_thread(lambda: [embed(text, size) for text in texts])
+
+
 def embed(text: str, size: int) -> list[float]:
     """Words weigh most, their three-letter pieces less; each falls on places that its hash decides."""
     vector = [0.0] * size
@@ -86,7 +93,8 @@ def embed(text: str, size: int) -> list[float]:
 
 
 def _features(text: str) -> Iterator[tuple[str, float]]:
-    for word in _WORD.findall(text.lower()):
+    for match in _WORD.finditer(text.lower()):
+        word = match[0]
         yield word, 1.0
         padded = f"<{word}>"
         for start in range(len(padded) - 2):

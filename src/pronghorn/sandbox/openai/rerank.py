@@ -8,7 +8,7 @@ from pronghorn.kit.ids import new_id
 from pronghorn.sandbox import counting
 from pronghorn.sandbox.errors import SandboxError, json_body
 from pronghorn.sandbox.faults import check_magic_model
-from pronghorn.sandbox.openai.embeddings import embed, similarity
+from pronghorn.sandbox.openai.embeddings import embed_all, similarity
 from pronghorn.sandbox.reply import reply_json
 
 SIZE = 512
@@ -25,9 +25,9 @@ async def rerank(request: web.Request) -> web.StreamResponse:
     if not isinstance(query, str) or not query:
         raise SandboxError("'query' must be a non-empty string", param="query")
     texts = _documents(body.get("documents"))
-    wanted = embed(query, SIZE)
+    wanted, *found = await embed_all([query, *texts], SIZE)
     scored = sorted(
-        ((max(0.0, similarity(wanted, embed(text, SIZE))), index) for index, text in enumerate(texts)),
+        ((max(0.0, similarity(wanted, vector)), index) for index, vector in enumerate(found)),
         key=lambda pair: (-pair[0], pair[1]),
     )
     shows = body.get("return_documents") is True

@@ -1,0 +1,90 @@
+"""Deadlines towards a vendor hold, connections are kept and shared, and a stale one is replaced where that is safe."""
+
+import asyncio
+
+import pytest
+from tests.faults.upstream import ScriptedUpstream, completion, whole
+from tests.faults.vendor_peer import ask, client, https, listening
+
+from pronghorn.errors import UpstreamDropped, UpstreamTimeout, UpstreamUnreachable
+from pronghorn.upstream import Deadlines
+from pronghorn.upstream.origin import parse
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_vendor_that_never_takes_the_connection_is_given_up_in_time() -> None:
+    """A tunnel that is opened and never answered is as good as a host that does not answer."""
+
+    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async with listening(silent) as port, client() as asked:
+        hasty = Deadlines(connect=0.3, first_byte=5.0, idle=5.0, total=10.0)
+        loop = asyncio.get_running_loop()
+        for origin in (https(port), https(443, "vendor.example", f"http://127.0.0.1:{port}")):
+            begun = loop.time()
+            with pytest.raises(UpstreamUnreachable, match="in time"):
+                await ask(asked, origin, hasty)
+            assert 0.25 < loop.time() - begun < 3.0
+        assert asked.open_connections() == 0
+
+
+async def test_a_silent_vendor_is_a_timeout_and_its_connection_is_closed() -> None:
+    upstream = await ScriptedUpstream().start()
+    upstream.plays(asyncio.Event())
+    try:
+        async with client() as asked:
+            hasty = Deadlines(connect=5.0, first_byte=0.3, idle=5.0, total=10.0)
+            with pytest.raises(UpstreamTimeout):
+                await ask(asked, parse(upstream.url)[0], hasty)
+            assert asked.open_connections() == 0
+            await asyncio.wait_for(upstream.seen[0].closed.wait(), 5)
+    finally:
+        await upstream.close()
+
+
+async def test_connections_are_shared_by_those_that_go_the_same_way_and_no_others() -> None:
+    upstream = await ScriptedUpstream().start()
+    upstream.plays(*whole(completion()))
+    port = upstream.url.rpartition(":")[2]
+    try:
+        async with client() as asked:
+            for _ in range(3):
+                await ask(asked, parse(upstream.url)[0])
+            assert (len(upstream.seen), asked.open_connections()) == (3, 1)
+            await ask(asked, parse(f"http://localhost:{port}")[0])
+            assert asked.open_connections() == 2
+    finally:
+        await upstream.close()
+
+
+async def test_a_stale_connection_is_replaced_only_where_asking_again_is_safe() -> None:
+    """The vendor closes a kept connection as soon as the second request is on it."""
+    answered: list[bytes] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered.append(await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(2))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        answered.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with listening(once) as port, client() as asked:
+        origin, _ = parse(f"http://127.0.0.1:{port}")
+        assert await ask(asked, origin) == b"{}"
+        assert await ask(asked, origin) == b"{}"
+        assert len(answered) == 3, "the second came twice: on the stale connection and on a fresh one"
+        answered.clear()
+        assert await ask(asked, origin, is_repeatable=False) == b"{}"
+        assert len(answered) == 1, "on a fresh connection from the start"
+
+
+async def test_a_fresh_connection_that_drops_is_not_asked_again() -> None:
+    heads: list[bytes] = []
+
+    async def drop(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with listening(drop) as port, client() as asked:
+        with pytest.raises(UpstreamDropped):
+            await ask(asked, parse(f"http://127.0.0.1:{port}")[0])
+    assert len(heads) == 1
