@@ -38,6 +38,9 @@ _KINDS = {
 }
 
 
+_NAMED = (ToolCall, ToolResult)
+
+
 def fit(turn: Turn, dialect: Dialect, lost: Losses) -> dict[str, str]:
     """Changes `turn` in place. Gives the new names of tools whose own ones the dialect does not take, to the old."""
     for path in turn.unknown:
@@ -65,6 +68,8 @@ def _is_known(tool: Tool | HostedTool, dialect: Dialect, lost: Losses) -> bool:
 
 
 def _fitted(message: Message, dialect: Dialect, lost: Losses) -> Message:
+    if len(message.parts) == 1 and type(message.parts[0]) is Text:
+        return message  # as most messages are, and every dialect says text
     kept = [part for part in message.parts if _is_sayable(part, dialect, lost)]
     for part in kept:
         if isinstance(part, ToolResult):
@@ -157,13 +162,12 @@ def _fit_ids(turn: Turn, pattern: re.Pattern[str]) -> None:
 
 
 def _fit_names(turn: Turn, pattern: re.Pattern[str]) -> dict[str, str]:
-    odd = {tool.name for tool in turn.tools if isinstance(tool, Tool) and not pattern.fullmatch(tool.name)}
+    names = {tool.name for tool in turn.tools if isinstance(tool, Tool)}
     for message in turn.messages:
-        odd |= {
-            part.name
-            for part in message.parts
-            if isinstance(part, ToolCall | ToolResult) and part.name and not pattern.fullmatch(part.name)
-        }
+        for part in message.parts:
+            if type(part) in _NAMED:
+                names.add(part.name)  # type: ignore[union-attr]
+    odd = {name for name in names if name and not pattern.fullmatch(name)}
     if not odd:
         return {}
     fitting = {name: _fitting(re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:40] + "_", name) for name in odd}

@@ -63,6 +63,8 @@ class _Writer:
         role = message.role
         if role == "developer" and not (self._manners.is_openai or self._manners.is_wide):
             role = "system"
+        if len(message.parts) == 1 and type(text := message.parts[0]) is Text and _is_bare(text):
+            return {"role": role, "content": text.text}  # nearly every message
         parts: list[Text | Media | Foreign] = []
         for part in message.parts:
             if isinstance(part, Text | Foreign) or (isinstance(part, Media) and role == "user"):
@@ -245,3 +247,7 @@ def _written_document(part: Media) -> Json | None:
     except (ValueError, binascii.Error):
         return None
     return {"type": "text", "text": f"{part.name}:\n\n{text}" if part.name else text}
+
+
+def _is_bare(text: Text) -> bool:
+    return not (text.cache or text.citations)

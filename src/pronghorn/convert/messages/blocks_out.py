@@ -45,6 +45,8 @@ class Blocks:
             self._lost.add(f"{at}.cache_control")
 
     def write(self, parts: list[Part], role: Role) -> list[Json]:
+        if len(parts) == 1 and type(text := parts[0]) is Text and _is_bare(text):
+            return [{"type": "text", "text": text.text}]  # nearly every message
         written = (self._block(part, role) for part in parts)
         return [block for block in written if block is not None]
 
@@ -148,3 +150,8 @@ def _source(part: Media) -> Json | None:
     except ValueError:
         return None
     return {"type": "text", "media_type": "text/plain", "data": text} if text else None
+
+
+def _is_bare(text: Text) -> bool:
+    is_said = bool(text.text) and not text.text.isspace()
+    return is_said and not (text.cache or text.citations or text.signature)

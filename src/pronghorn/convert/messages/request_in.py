@@ -92,11 +92,26 @@ def _read_messages(fields: Fields, unknown: Unknown) -> list[Message]:
     found = fields.listing("messages")
     if found is None:
         raise wrong("$.messages", "a list of messages")
-    return [
-        message
-        for i, value in enumerate(found)
-        for message in _read_message(Fields(value, f"$.messages[{i}]"), unknown)
-    ]
+    messages: list[Message] = []
+    for i, value in enumerate(found):
+        at = f"$.messages[{i}]"
+        plain = _plain(value, at)
+        messages += [plain] if plain is not None else _read_message(Fields(value, at), unknown)
+    return messages
+
+
+def _plain(value: Any, at: str) -> Message | None:
+    """Text and nothing else, as most messages are, and quickly; None for any other."""
+    if not isinstance(value, dict) or len(value) != 2:
+        return None
+    role, content = value.get("role"), value.get("content")
+    if role != "user" and role != "assistant":
+        return None
+    where = f"{at}.content"
+    if isinstance(content, list) and len(content) == 1 and isinstance(block := content[0], dict):
+        where += "[0]"
+        content = block.get("text") if len(block) == 2 and block.get("type") == "text" else None
+    return Message(role, [Text(content, at=where)], at=at) if isinstance(content, str) else None
 
 
 def _read_message(fields: Fields, unknown: Unknown) -> list[Message]:
