@@ -47,6 +47,8 @@ class HttpLimits:
     keep_alive_s: float = 75.0
     write_stall_s: float = 60.0
     """Without the client taking a byte of what waits to be sent."""
+    let_in_s: float = 1.0
+    """How long one who was let in may take to begin a request once a stop was asked for."""
     pipelined: int = 16
     """Requests that wait behind the one being answered."""
     linger_s: float = 3.0
@@ -342,6 +344,9 @@ class HttpConnection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self.is_stopping = True
+        if self._reading in (_HEAD_BEGUN, _HEAD) or (self._reading == _BETWEEN and self.cycle is None):
+            self._since = self.sweeper.now()  # it was let in, and its request is on its way
+            return
         super().shutdown()
 
     def _feed(self, data: bytes) -> None:
@@ -737,6 +742,9 @@ class HttpConnection(HttpToolsProtocol):
         return now - self._unsent_since > self.limits.write_stall_s
 
     def _check_reading(self, now: float, waited: float) -> None:
+        if self.is_stopping and self.cycle is None and waited > self.limits.let_in_s:
+            self.transport.close()
+            return
         limits, reading = self.limits, self._reading
         is_busy = self._active is not None or bool(self.pipeline)
         if reading == _BODY:

@@ -2,12 +2,17 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
 import uvloop
 
 from pronghorn.settings import Settings
+
+UNSENT_BYTES = 128 * 1024
+_NOTSENT_LOWAT = 25 if sys.platform == "linux" else None
+"""Python has no name for it before 3.12."""
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -20,6 +25,9 @@ def bind(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", _NOTSENT_LOWAT)) is not None:
+        # What a slow caller has not read waits at the vendor, not in our kernel.
+        listener.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
     try:
         listener.bind((settings.host, settings.port))
     except OSError:

@@ -21,6 +21,7 @@ else:
     caller_socket = Later("pronghorn.api.caller_socket")
 
 BACKLOG = 4096
+UNREADY_S = 0.5
 
 
 async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[], Awaitable[None]]) -> None:
@@ -64,6 +65,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._gateway = gateway
         self._started = started
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whoever watches readiness sees it fall before the first caller meets a closed door.
+        await asyncio.sleep(UNREADY_S)
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

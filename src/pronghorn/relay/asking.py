@@ -73,7 +73,7 @@ class Asker:
             call,
             self._whole if not exchange.is_stream else self._streamed,
             whole=takes_whole,
-            limit=self._settings.max_answer_bytes if takes_whole else 0,
+            limit=self._settings.max_answer_bytes,
             handle=handle,
         )
         if 200 <= answer.status < 300:

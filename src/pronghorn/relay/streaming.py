@@ -118,8 +118,10 @@ class Stream:
                 break  # all of the answer has come, whatever follows
             held = self._held
             if held and not (reader.is_ended and reader.stops_there):
-                await sink.write(self._framing.write(held[0] if len(held) == 1 else b"".join(held)))
+                out = self._framing.write(held[0] if len(held) == 1 else b"".join(held))
                 held.clear()
+                data = b""  # a caller who reads slowly holds it once
+                await sink.write(out)
         usage = reader.usage or await self._delivery.estimate(self._exchange, self._peek, reader.text())
         complete(self._exchange, usage, self._peek)
         # What was said matters to few models, and putting it together costs time.

@@ -36,17 +36,41 @@ class StreamReader(Protocol):
         """What was produced so far."""
 
 
+PIECES = 512
+"""After so many they become one."""
+
+
+class Said:
+    """What a stream has said so far; in pieces of a few letters each it would take twenty times the memory."""
+
+    __slots__ = ("_blocks", "_parts")
+
+    def __init__(self) -> None:
+        self._blocks: list[str] = []
+        self._parts: list[str] = []
+
+    def add(self, text: str) -> None:
+        parts = self._parts
+        parts.append(text)
+        if len(parts) >= PIECES:
+            self._blocks.append("".join(parts))
+            parts.clear()
+
+    def text(self) -> str:
+        return "".join((*self._blocks, *self._parts))
+
+
 class CompletionReader:
     """Chat and text completions: chunks, then `[DONE]`."""
 
-    __slots__ = ("_parts", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
+    __slots__ = ("_said", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.finish = ""
         self.has_content = self.is_ended = self.hides_usage = False
         self.stops_there = True
-        self._parts: list[str] = []
+        self._said = Said()
 
     def read(self, event: bytes) -> bool:
         payload = sse.data_of(event)
@@ -67,7 +91,7 @@ class CompletionReader:
         for choice in chunk.choices:
             text = reading.choice_text(choice)
             if text:
-                self._parts.append(text)
+                self._said.add(text)
                 self.has_content = True
             elif not self.has_content and reading.has_other_content(choice):
                 self.has_content = True
@@ -76,7 +100,7 @@ class CompletionReader:
         return True
 
     def text(self) -> str:
-        return "".join(self._parts)
+        return self._said.text()
 
 
 class EventReader:
@@ -84,7 +108,7 @@ class EventReader:
 
     __slots__ = (
         "_images",
-        "_parts",
+        "_said",
         "finish",
         "has_content",
         "hides_usage",
@@ -98,7 +122,7 @@ class EventReader:
         self.finish = ""
         self.has_content = self.is_ended = self.hides_usage = self.stops_there = False
         self._images = 0
-        self._parts: list[str] = []
+        self._said = Said()
 
     def read(self, event: bytes) -> bool:
         payload = sse.data_of(event)
@@ -112,7 +136,7 @@ class EventReader:
             raise UpstreamError("the vendor reported an error inside its stream")
         self.has_content = True
         if found.delta and found.type and found.type.startswith("transcript"):
-            self._parts.append(found.delta)
+            self._said.add(found.delta)
         if (counted := reading.usage(found.usage)) is not None:
             self.usage = counted
         if found.type and found.type.endswith((".completed", ".done")):
@@ -130,7 +154,7 @@ class EventReader:
                 self.usage.image_output = self.usage.output
 
     def text(self) -> str:
-        return "".join(self._parts)
+        return self._said.text()
 
 
 class MessagesReader:
@@ -139,7 +163,7 @@ class MessagesReader:
     __slots__ = (
         "_counted",
         "_has_output",
-        "_parts",
+        "_said",
         "finish",
         "has_content",
         "hides_usage",
@@ -153,7 +177,7 @@ class MessagesReader:
         self.finish = ""
         self.has_content = self.is_ended = self.hides_usage = False
         self.stops_there = True
-        self._parts: list[str] = []
+        self._said = Said()
         self._counted = anthropic.UsageObject()
         self._has_output = False
 
@@ -188,25 +212,25 @@ class MessagesReader:
     def _read_block(self, type_: str, block: anthropic.Block) -> None:
         text = reading.block_text(block)
         if text:
-            self._parts.append(text)
+            self._said.add(text)
         if text or (type_ == "content_block_start" and block.type not in reading.TEXT_BLOCKS):
             self.has_content = True
 
     def text(self) -> str:
-        return "".join(self._parts)
+        return self._said.text()
 
 
 class ResponsesReader:
     """OpenAI's Responses: typed events, `response.completed` or `response.incomplete` is the last."""
 
-    __slots__ = ("_parts", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
+    __slots__ = ("_said", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.finish = ""
         self.has_content = self.is_ended = self.hides_usage = False
         self.stops_there = True
-        self._parts: list[str] = []
+        self._said = Said()
 
     def read(self, event: bytes) -> bool:
         payload = sse.data_of(event)
@@ -221,7 +245,7 @@ class ResponsesReader:
         if found.type.endswith(".delta"):
             self.has_content = True
             if isinstance(found.delta, str):
-                self._parts.append(found.delta)
+                self._said.add(found.delta)
         elif found.type == "response.output_item.added" and found.item is not None:
             self.has_content = self.has_content or found.item.type not in ("message", "reasoning")
         elif found.type in ("response.completed", "response.incomplete") and found.response is not None:
@@ -231,19 +255,19 @@ class ResponsesReader:
         return True
 
     def text(self) -> str:
-        return "".join(self._parts)
+        return self._said.text()
 
 
 class GenerateReader:
     """The Gemini dialect: each event is an answer by itself; it has ended once a candidate says how."""
 
-    __slots__ = ("_parts", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
+    __slots__ = ("_said", "finish", "has_content", "hides_usage", "is_ended", "stops_there", "usage")
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.finish = ""
         self.has_content = self.is_ended = self.hides_usage = self.stops_there = False
-        self._parts: list[str] = []
+        self._said = Said()
 
     def read(self, event: bytes) -> bool:
         payload = sse.data_of(event)
@@ -257,7 +281,7 @@ class GenerateReader:
             raise UpstreamError("the vendor reported an error inside its stream")
         part = reading.generated_reading(found)
         if part.text:
-            self._parts.append(part.text)
+            self._said.add(part.text)
         self.has_content = self.has_content or not part.is_empty
         if part.finish:
             self.finish, self.is_ended = part.finish, True
@@ -265,7 +289,7 @@ class GenerateReader:
         return True
 
     def text(self) -> str:
-        return "".join(self._parts)
+        return self._said.text()
 
 
 ReaderFactory = Callable[[], StreamReader]

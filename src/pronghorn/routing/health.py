@@ -70,6 +70,11 @@ class Health:
         self._row += 1
         if cause == "fault" and self._row < FAULTS_IN_A_ROW and not self.until_s:
             return
+        if cause == self.cause and now_s < self.until_s:
+            # A call that was under way when it was closed: the same event, not the next one.
+            if retry_after_s is not None:
+                self.until_s = max(self.until_s, now_s + self._closed_s(cause, retry_after_s))
+            return
         self.cause = cause
         self.until_s = now_s + self._closed_s(cause, retry_after_s)
         self._times += 1

@@ -195,7 +195,13 @@ def plan(
 ) -> Candidates:
     """Raises `NoChannel`, `NoRoute` or `ModelNotFound` where nobody could be asked, whatever their health."""
     tiers = tiers_for(snapshot, grant, model, endpoint, policy)
-    if not any(channel.serves(endpoint) for tier in tiers for channel in tier.channels):
+    simulator = tiers[0].channels[0] if grant.is_test else None
+    is_served = (
+        snapshot.serves(model.name, grant.group, endpoint)
+        if simulator is None
+        else simulator.serves(endpoint)
+    )
+    if not is_served:
         raise ModelNotFound(f"the model {model.name!r} is not served on this route by any channel")
     if control is not None:
         _check_price(control, model, grant)

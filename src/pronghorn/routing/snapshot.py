@@ -210,6 +210,8 @@ class Snapshot:
         self.known_callers: dict[bytes, Grant] = {}
         """`Authorization` values that were looked up before; bounded, and gone with the snapshot."""
         self._tiers: dict[tuple[str, str, Policy], list[Tier]] = {}
+        self._shared: dict[tuple[Policy, tuple[Channel, ...]], Tier] = {}
+        self._served: dict[tuple[str, str, str], bool] = {}
         self._only: dict[tuple[str, str], Candidate | None] = {}
         self._by_model: dict[str, list[Channel]] = {}
         for channel in channels:
@@ -226,10 +228,23 @@ class Snapshot:
         tiers = self._tiers.get((model, group, policy))
         if tiers is None:
             channels = [channel for channel in self._by_model.get(model, ()) if group in channel.groups]
-            tiers = tiers_of(channels, policy)
+            # Models that the same channels serve share one, with its ring.
+            tiers = [
+                self._shared.setdefault((policy, tier.channels), tier) for tier in tiers_of(channels, policy)
+            ]
             if model in self._by_model:  # never remember names that callers make up
                 self._tiers[model, group, policy] = tiers
         return tiers
+
+    def serves(self, model: str, group: str, endpoint: str) -> bool:
+        """Is there a channel for this, whatever its health?"""
+        served = self._served.get((model, group, endpoint))
+        if served is None:
+            tiers = self.tiers(model, group)
+            served = any(channel.serves(endpoint) for tier in tiers for channel in tier.channels)
+            if model in self._by_model:
+                self._served[model, group, endpoint] = served
+        return served
 
     def only(self, model: str, group: str) -> Candidate | None:
         """The one candidate of a model that has no other."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pronghorn.errors import UpstreamError
 from pronghorn.upstream.connection import Connection, Headers
 
+MOST_OF_ONE_READ = 4 * 1024 * 1024
+"""What one read of a compressed stream may unpack to."""
 DRAIN_S = 1.0
 """How long the rest of an answer that nobody needs may take before its connection is closed instead."""
 
@@ -18,18 +20,21 @@ class Answer:
         "_connection",
         "_inflate",
         "_is_released",
+        "_is_whole",
         "_limit",
         "_release",
-        "_total",
         "headers",
         "status",
     )
 
-    def __init__(self, connection: Connection, release: Callable[[Connection], None], limit: int) -> None:
+    def __init__(
+        self, connection: Connection, release: Callable[[Connection], None], *, limit: int, is_whole: bool
+    ) -> None:
+        """`limit`: of what `whole` gives. `is_whole`: all of it has come already."""
         self._connection = connection
         self._release = release
         self._limit = limit
-        self._total = 0
+        self._is_whole = is_whole
         self._is_released = False
         self.status = connection.status
         self.headers: Headers = connection.headers
@@ -43,16 +48,17 @@ class Answer:
     async def chunk(self) -> bytes:
         """The bytes that have come, waiting for some; empty at the end. Raises an `UpstreamError`."""
         connection = self._connection
-        while not connection.chunks:
-            if connection.error is not None:
-                raise connection.error
-            if connection.is_complete:
-                return self._inflate.flush() if self._inflate is not None else b""
-            await connection.wait()
-        data = connection.take()
-        if self._inflate is None:
-            return data
-        return self._inflated(data) or await self.chunk()
+        while True:
+            while not connection.chunks:
+                if connection.error is not None:
+                    raise connection.error
+                if connection.is_complete:
+                    return self._inflate.flush() if self._inflate is not None else b""
+                await connection.wait()
+            if self._inflate is None:
+                return connection.take_some()
+            if data := self._inflated(connection.take()):
+                return data
 
     @property
     def is_whole(self) -> bool:
@@ -64,9 +70,12 @@ class Answer:
 
     async def whole(self) -> bytes:
         """The body up to its end. Raises an `UpstreamError`, also when it is larger than the limit."""
-        parts = []
+        parts, size = [], 0
         while data := await self.chunk():
             parts.append(data)
+            size += len(data)
+            if size > self._limit:
+                raise UpstreamError("the vendor's answer is too large")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     @property
@@ -98,12 +107,12 @@ class Answer:
 
     def _inflated(self, data: bytes) -> bytes:
         assert self._inflate is not None
+        most = self._limit if self._is_whole else MOST_OF_ONE_READ
         try:
-            plain = self._inflate.decompress(data, self._limit - self._total + 1)
+            plain = self._inflate.decompress(data, most + 1)
         except zlib.error as error:
             raise UpstreamError("the vendor's compressed answer is damaged") from error
-        self._total += len(plain)
-        if self._total > self._limit or self._inflate.unconsumed_tail:
+        if len(plain) > most or self._inflate.unconsumed_tail:
             raise UpstreamError("the vendor's answer is too large once unpacked")
         return plain
 

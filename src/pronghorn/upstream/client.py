@@ -5,6 +5,7 @@ and only once, on a fresh connection: that is the ordinary race of keep-alive, a
 """
 
 import asyncio
+import errno
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import msgspec
 from pronghorn.errors import (
     CallerGone,
     PronghornError,
+    Unavailable,
     UpstreamDropped,
     UpstreamError,
     UpstreamTimeout,
@@ -26,6 +28,8 @@ from pronghorn.upstream.connection import Connection
 from pronghorn.upstream.origin import Origin
 from pronghorn.upstream.tunnel import open_tunnel
 
+_OUR_OWN_LIMITS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
+"""Errors of connecting that say nothing about the vendor."""
 SWEEP_S = 0.25
 POOLED_IDLE_S = 20.0
 """Shorter than the keep-alive of common servers; a vendor that announces less is believed."""
@@ -130,7 +134,7 @@ class Client:
     ) -> Answer | None:
         """None: the connection was dead and nothing was answered, so the request may be sent again."""
         is_reused = connection.uses > 0
-        connection.start(request, wants_whole=whole, limit=limit)
+        connection.start(request, wants_whole=whole, limit=limit if whole else 0)
         self._deadlines[connection] = deadlines
         if self._timer is None:
             self._timer = self._loop.call_later(SWEEP_S, self._sweep)
@@ -145,7 +149,7 @@ class Client:
                 await connection.wait()
             if connection.error is not None:
                 raise connection.error
-            return Answer(connection, self._release, limit)
+            return Answer(connection, self._release, limit=limit, is_whole=whole)
         except BaseException as error:
             was_silent = not connection.first_byte_at
             self._release(connection)
@@ -190,6 +194,11 @@ class Client:
             if isinstance(error, ssl.SSLError | ssl.CertificateError):
                 raise UpstreamUnreachable(
                     "no secure connection to the vendor: check its certificate"
+                ) from error
+            if isinstance(error, OSError) and error.errno in _OUR_OWN_LIMITS:
+                raise Unavailable(
+                    "the gateway has no file or port left; nothing was sent, try again in a second",
+                    retry_after_s=1.0,
                 ) from error
             if isinstance(error, OSError | UnicodeError):
                 raise UpstreamUnreachable("the vendor could not be reached") from error

@@ -131,6 +131,15 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
         return data
 
+    def take_some(self) -> bytes:
+        """Of that so much that nobody who is slow to pass it on holds much."""
+        if self._buffered <= READ_HIGH_WATER:
+            return self.take()
+        data = b"".join(self.chunks)
+        self.chunks[:] = [data[READ_HIGH_WATER:]]
+        self._buffered = len(data) - READ_HIGH_WATER
+        return data[:READ_HIGH_WATER]
+
     def fail(self, error: PronghornError) -> None:
         """Give the exchange up: whoever waits sees `error`, the socket is closed at once."""
         if self.error is None and not self.is_complete:
@@ -144,6 +153,7 @@ class Connection(asyncio.Protocol):
     def is_reusable(self) -> bool:
         return (
             self.is_complete
+            and not self.is_paused  # the next answer would never be read
             and self.error is None
             and self.keep_alive_s != 0
             and self.transport is not None
