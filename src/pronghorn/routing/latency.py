@@ -26,4 +26,6 @@ class Latency:
 
     def value_s(self, now_s: float) -> float:
         """Without news it wears off, so that a channel that was slow once is asked again some day."""
+        if now_s - self._at_s < 1.0:
+            return self._value_s
         return self._value_s * exp(-max(now_s - self._at_s, 0.0) / (6 * DECAY_S))

@@ -119,8 +119,9 @@ class Plan:
             for channel in tier.order(self._affinity, self._now_s):
                 if not channel.serves(self._endpoint):
                     continue
-                if not channel.vitals.channel.is_open(self._now_s):
-                    self._note(channel.vitals.channel)
+                health = channel.vitals.channel
+                if health.until_s and not health.is_open(self._now_s):
+                    self._note(health)
                 elif channel.gate is None or self._is_within(channel.gate):
                     yield channel
 

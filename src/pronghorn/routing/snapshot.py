@@ -101,7 +101,9 @@ class Channel:
     def places(self, affinity: int | None, now_s: float) -> list[int]:
         """The credentials that may be asked now: in turn, or from where a conversation was before."""
         healths = self.healths
-        if affinity is not None and len(healths) > 1:
+        if len(healths) == 1:
+            return [0] if not healths[0].until_s or healths[0].is_open(now_s) else []
+        if affinity is not None:
             start = affinity % len(healths)
             turned = (*range(start, len(healths)), *range(start))
             return [place for place in turned if healths[place].is_open(now_s)]

@@ -64,8 +64,11 @@ class Tier:
         score = self._score
         if score is not None and len(self._weighted) > 1:
             # Of two that were drawn the better one: the best of all would be everybody's choice at once.
-            other = next((c for _ in range(TRIES) if (c := self._drawn()) is not chosen), chosen)
-            chosen = min(chosen, other, key=lambda channel: score(channel, now_s))
+            for _ in range(TRIES):
+                other = self._drawn()
+                if other is not chosen:
+                    chosen = other if score(other, now_s) < score(chosen, now_s) else chosen
+                    break
         yield chosen
         others = [channel for channel in self._weighted if channel is not chosen]
         yield from sorted(others, key=_draw, reverse=True)
