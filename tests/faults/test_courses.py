@@ -226,3 +226,14 @@ async def test_a_model_that_lacks_the_capability_is_named_with_one_that_has_it(t
     answer = await town.chat(model=f"{town.first}-embed")
     assert answer.status == 400
     assert "lacks the capability `chat`" in answer.error["message"]
+
+
+async def test_a_model_without_a_price_does_not_stand_in(town: Town) -> None:
+    await town.route(town.first, fallbacks={"unavailable": [town.other]})
+    async with town.gateway.inner.database.write() as tx:
+        await tx.execute(delete(tables.Price).where(tables.Price.model == town.other))
+        await revision.bump(tx)
+    await town.gateway.inner.loader.refresh()
+    town.answers(first=DOWN)
+    assert (await town.chat()).status == 502
+    assert town.asked() == ["first"]

@@ -7,6 +7,7 @@ the input instead of guessing it, waits in line for open holds, and at last buys
 from pronghorn.errors import BadRequest, NoCredit
 from pronghorn.kit.money import format_usd
 from pronghorn.ledger.credit import Credit
+from pronghorn.ledger.prices import FREE
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay import bounds
 from pronghorn.relay.exchange import Exchange
@@ -91,12 +92,11 @@ class Holder:
 def check_priced(exchange: Exchange, *, allow_unpriced: bool) -> None:
     """A model without a price is refused on live keys: nothing is served that could not be billed."""
     assert exchange.model is not None
-    if exchange.model.price is not None:
-        exchange.price = exchange.model.price
-    elif not (exchange.grant.is_test or allow_unpriced):
+    exchange.price = exchange.model.price or FREE
+    if exchange.model.price is None and not (exchange.grant.is_test or allow_unpriced):
         raise BadRequest(
-            f"the model {exchange.model_name!r} has no price yet, so it cannot be sold; the operator sets one "
-            f"with PUT /manage/v1/prices/{exchange.model_name} or `pronghorn price set`",
+            f"the model {exchange.model.name!r} has no price yet, so it cannot be sold; the operator sets one "
+            f"with PUT /manage/v1/prices/{exchange.model.name} or `pronghorn price set`",
             param="model",
             code="model_price_missing",
         )

@@ -344,6 +344,8 @@ class Relay:
 
     def _may_stand_in(self, exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:
         """May another model be asked? What the vendor refused, it has not begun."""
+        if exchange.is_settled:
+            return False
         if not exchange.attempts:
             return True
         is_refused = isinstance(failure, UpstreamRejected) and not (form is not None and form.is_sent)

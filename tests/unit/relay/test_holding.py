@@ -257,3 +257,12 @@ def test_a_model_without_a_price_is_not_sold(
     with pytest.raises(BadRequest) as refused:
         check_priced(made, allow_unpriced=allow_unpriced)
     assert (refused.value.code_word, refused.value.param) == ("model_price_missing", "model")
+
+
+def test_a_model_without_a_price_that_stands_in_is_not_charged_at_the_price_of_the_other() -> None:
+    made = exchange(known=model("dear", PriceDocument(input_usd_per_million="9")))
+    check_priced(made, allow_unpriced=True)
+    assert made.price.dearest_input == 9_000_000
+    made.model = model("free")
+    check_priced(made, allow_unpriced=True)
+    assert made.price.dearest_input == 0
