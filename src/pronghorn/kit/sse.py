@@ -34,6 +34,9 @@ class Splitter:
         if b"\r" in data:
             return self._feed_mixed(data)
         end = data.rfind(b"\n\n")
+        if end == len(data) - 2 >= 0 and data.find(b"\n\n") == end <= self._limit:
+            self._rest = b""
+            return [data]  # one event and no more, as most reads are
         if end < 0:
             self._keep(data)
             return []

@@ -140,13 +140,18 @@ class Stream:
 
     def _read(self, data: bytes) -> None:
         """Take the events in; those for the caller wait in `_held`, also when a later one makes no sense."""
-        reader = self._reader
+        reader, held = self._reader, self._held
+        is_plain = self._translation is None
         try:
             if self._unframer is not None:
                 data = self._unframer.feed(data)
             for event in self._splitter.feed(data):
                 self.events += 1
-                if reader.read(event):
+                if not reader.read(event):
+                    pass
+                elif is_plain:
+                    held.append(event)
+                else:
                     self._keep(event)
                 if reader.is_ended and reader.stops_there:
                     return

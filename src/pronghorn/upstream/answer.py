@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable
 
 from pronghorn.errors import UpstreamError
-from pronghorn.upstream.connection import Connection, Headers
+from pronghorn.upstream.connection import READ_HIGH_WATER, Connection, Headers
 
 MOST_OF_ONE_READ = 4 * 1024 * 1024
 """What one read of a compressed stream may unpack to."""
@@ -56,7 +56,8 @@ class Answer:
                     return self._inflate.flush() if self._inflate is not None else b""
                 await connection.wait()
             if self._inflate is None:
-                return connection.take_some()
+                is_little = len(connection.chunks) == 1 and len(connection.chunks[0]) <= READ_HIGH_WATER
+                return connection.take() if is_little else connection.take_some()
             if data := self._inflated(connection.take()):
                 return data
 
