@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.commanding import Cli
@@ -97,3 +98,24 @@ def test_a_running_gateway_sees_a_new_key_and_the_log_is_the_management_apis(run
     assert cli.json("request", "list", "--key-id", made["id"])["items"] == rows
     assert cli.json("request", "show", rows[0]["id"]) == rows[0]
     assert cli.json("request", "list", "--mode", "live", "--account-id", account)["items"] == []
+
+
+def test_companions_are_out_of_reach_of_a_ctrl_c_but_not_in_a_session_of_their_own(
+    running: Installation,
+) -> None:
+    server = running.pid
+    companions = [pid for pid in _processes() if _parent(pid) == server]
+    assert len(companions) >= 2
+    assert {os.getsid(pid) for pid in companions} == {os.getsid(server)}
+    assert os.getpgid(server) not in {os.getpgid(pid) for pid in companions}
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0  # it has ended meanwhile

@@ -5,6 +5,7 @@ Each follows the server through a pipe on its standard input: it ends when the s
 
 import asyncio
 import contextlib
+import os
 import re
 import sys
 import time
@@ -63,7 +64,9 @@ class Companion:
             "--companion",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is for the server, which then ends its companions
+            # A Ctrl-C is for the server, which then ends its companions. Not a session of their own: the system
+            # would give each session its share of a core, whatever how nice the worker is.
+            preexec_fn=os.setpgrp,
         )
 
     async def _ended(self) -> int:
