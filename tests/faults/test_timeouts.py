@@ -98,3 +98,15 @@ async def test_a_slow_but_steady_stream_is_left_alone(case: Case) -> None:
     assert answer.is_whole
     first, last = answer.arrivals[0][0], answer.arrivals[-1][0]
     assert last - first > LIMIT_S / 2 * 2, "passed on as it came, not at the end"
+
+
+async def test_a_vendor_is_not_too_slow_because_we_stood_still(gateway: Gateway) -> None:
+    case = await gateway.case()
+
+    async def stand_still(_writer: asyncio.StreamWriter, _seen: Seen) -> None:
+        asyncio.get_running_loop().call_soon(time.sleep, LIMIT_S + 0.5)
+        await asyncio.sleep(0.02)  # so that the answer is under way when everything goes on
+
+    gateway.upstream.plays(stand_still, *whole(completion()))
+    assert (await case.chat()).status == 200
+    await case.assert_invariants()

@@ -31,6 +31,8 @@ from pronghorn.upstream.tunnel import open_tunnel
 _OUR_OWN_LIMITS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
 """Errors of connecting that say nothing about the vendor."""
 SWEEP_S = 0.25
+LATE_S = 0.25
+"""A sweep that comes so much too late says that the whole process stood still."""
 POOLED_IDLE_S = 20.0
 """Shorter than the keep-alive of common servers; a vendor that announces less is believed."""
 MAX_CONNECTIONS = 8_192
@@ -102,6 +104,8 @@ class Client:
         self._origins: dict[Connection, Origin] = {}
         self._deadlines: dict[Connection, Deadlines] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._is_late = False
         self._is_closed = False
 
     async def send(
@@ -137,7 +141,7 @@ class Client:
         connection.start(request, wants_whole=whole, limit=limit if whole else 0)
         self._deadlines[connection] = deadlines
         if self._timer is None:
-            self._timer = self._loop.call_later(SWEEP_S, self._sweep)
+            self._sweep_later()
         if handle is not None:
             handle.attach(connection)
         try:
@@ -241,8 +245,10 @@ class Client:
 
     def _sweep(self) -> None:
         now = self._loop.time()
+        # Where we stood still ourselves, what came meanwhile has not been read yet: look again in a moment.
+        self._is_late = now > self._due + LATE_S and not self._is_late
         for connection, deadlines in list(self._deadlines.items()):
-            error = _overdue(connection, deadlines, now)
+            error = None if self._is_late else _overdue(connection, deadlines, now)
             if error is not None:
                 connection.fail(error)
                 if connection.is_draining:
@@ -254,8 +260,13 @@ class Client:
                 self._forget(connection)
             if not idle:
                 del self._idle[origin]
-        is_needed = self._deadlines or self._idle
-        self._timer = self._loop.call_later(SWEEP_S, self._sweep) if is_needed else None
+        self._timer = None
+        if self._deadlines or self._idle:
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        self._due = self._loop.time() + SWEEP_S
+        self._timer = self._loop.call_later(SWEEP_S, self._sweep)
 
     def open_connections(self) -> int:
         return len(self._origins)
