@@ -22,7 +22,7 @@ LARGE_LIMIT_US = 20.0
 """A thousand channels, each of which serves all of five hundred models."""
 LARGE = (1_000, 500)
 TIMES = 2_000
-ROUNDS = 7
+ROUNDS = 25
 _NOW_S = 1_000.0
 
 

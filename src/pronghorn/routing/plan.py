@@ -72,6 +72,7 @@ class Plan:
         "_order",
         "_places",
         "_soonest_s",
+        "_tiers",
     )
 
     def __init__(
@@ -82,7 +83,8 @@ class Plan:
         self._now_s = now_s
         self._body_bytes = body_bytes
         self._limited: LimitReached | None = None
-        self._order = self._channels(tiers)
+        self._tiers = iter(tiers)
+        self._order: Iterator[Channel] = iter(())
         self._channel: Channel | None = None
         self._places: Iterator[int] = iter(())
         self._offered = 0
@@ -100,30 +102,34 @@ class Plan:
                 assert self._channel is not None
                 self._offered += 1
                 return self._channel.candidates[place]
-            try:
-                self._channel = next(self._order)
-            except StopIteration:
+            self._channel = channel = self._next_channel()
+            if channel is None:
                 self._check_offered()
-                raise
-            found = self._channel.places(self._affinity, self._now_s)
+                raise StopIteration
+            found = channel.places(self._affinity, self._now_s)
             if not found:
-                self._note(min(self._channel.healths, key=_until))
+                self._note(min(channel.healths, key=_until))
             self._places = iter(found)
 
     def leave_channel(self) -> None:
         """Its other credentials would not help."""
         self._places = iter(())
 
-    def _channels(self, tiers: Sequence[Tier]) -> Iterator[Channel]:
-        for tier in tiers:
-            for channel in tier.order(self._affinity, self._now_s):
+    def _next_channel(self) -> Channel | None:
+        """No generator: one that holds its plan is a cycle, and would leave each plan to the garbage collector."""
+        while True:
+            for channel in self._order:
                 if not channel.serves(self._endpoint):
                     continue
                 health = channel.vitals.channel
                 if health.until_s and not health.is_open(self._now_s):
                     self._note(health)
                 elif channel.gate is None or self._is_within(channel.gate):
-                    yield channel
+                    return channel
+            tier = next(self._tiers, None)
+            if tier is None:
+                return None
+            self._order = tier.order(self._affinity, self._now_s)
 
     def _is_within(self, gate: Gate) -> bool:
         refusal = gate.refusal(self._now_s, self._body_bytes)

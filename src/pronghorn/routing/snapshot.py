@@ -25,6 +25,7 @@ class Channel:
         "_credentials",
         "_heads",
         "_next",
+        "_turns",
         "base_path",
         "candidates",
         "cost_ppm",
@@ -89,6 +90,8 @@ class Channel:
             and (path := vendor.url_path(base_path, endpoint)) is not None
             and "{model}" not in path
         }
+        self._turns = tuple(range(len(self.healths))) * 2
+        """Twice round the pool, so that a round from any place on is one slice."""
         self._next = 0
 
     def target(self, endpoint: str) -> str | None:
@@ -98,14 +101,23 @@ class Channel:
     def serves(self, endpoint: str) -> bool:
         return endpoint in self._heads or self.vendor.target(endpoint) is not None
 
-    def places(self, affinity: int | None, now_s: float) -> list[int]:
+    def places(self, affinity: int | None, now_s: float) -> Sequence[int]:
         """The credentials that may be asked now: in turn, or from where a conversation was before."""
+        for health in self.healths:
+            if health.until_s:
+                return self._open_places(affinity, now_s)
+        count = len(self.healths)
+        if affinity is None:
+            self._next += 1
+        start = (self._next if affinity is None else affinity) % count
+        return self._turns[start : start + count]
+
+    def _open_places(self, affinity: int | None, now_s: float) -> list[int]:
+        """Where some are unwell."""
         healths = self.healths
-        if len(healths) == 1:
-            return [0] if not healths[0].until_s or healths[0].is_open(now_s) else []
         if affinity is not None:
             start = affinity % len(healths)
-            turned = (*range(start, len(healths)), *range(start))
+            turned = self._turns[start : start + len(healths)]
             return [place for place in turned if healths[place].is_open(now_s)]
         found = [place for place, health in enumerate(healths) if health.is_open(now_s)]
         if len(found) > 1:

@@ -1,5 +1,6 @@
 """The plan: priority, weight, health, pools of credentials, and conversations that stay where they were."""
 
+import gc
 import random
 from collections import Counter
 
@@ -20,7 +21,7 @@ from pronghorn.errors import (
 )
 from pronghorn.routing import Candidate, Candidates, Channel, Model, Snapshot, plan
 from pronghorn.routing.health import FAULT_MAX_S, FAULTS_IN_A_ROW, REFUSED_S
-from pronghorn.routing.plan import judge
+from pronghorn.routing.plan import Plan, judge
 from pronghorn.routing.tier import place_of
 from pronghorn.vendors import ChatVendor
 
@@ -104,6 +105,21 @@ def test_only_the_channels_that_have_the_route_are_asked() -> None:
     channels = [channel("small", vendor=small, priority=9), channel("whole")]
     assert order(channels, "embeddings") == ["whole"]
     assert order(channels, "chat") == ["small", "whole"]
+
+
+def test_a_plan_that_is_left_half_used_is_gone_without_the_garbage_collector() -> None:
+    def plans() -> int:
+        return sum(isinstance(found, Plan) for found in gc.get_objects())
+
+    known = snapshot(channels=[channel(name) for name in "abc"])
+    gc.collect()
+    gc.disable()
+    try:
+        before = plans()
+        next(plan(known, grant(), model(), "chat"))
+        assert plans() == before
+    finally:
+        gc.enable()
 
 
 # Health
