@@ -1,14 +1,17 @@
 """The dispatcher: one look at the path decides which door a request goes to, before any framework sees it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import ref
 
 import msgspec
 import structlog
 
 from pronghorn.api import billing, body, chat_with_input, front, gemini, models, responses
 from pronghorn.api.credentials import Doorkeeper
+from pronghorn.api.known_head import KnownHead
 from pronghorn.api.paths import normalise
 from pronghorn.api.reply import Receive, Reply, Scope, Send
 from pronghorn.convert import errors
@@ -27,10 +30,13 @@ from pronghorn.kit.later import OnDemand
 from pronghorn.ledger.credit import Credit
 from pronghorn.observability import Metrics
 from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay, Responses, Sink
-from pronghorn.relay.crowd import Crowd
-from pronghorn.relay.endpoints import MULTIPART
+from pronghorn.relay.endpoints import JSON, MULTIPART
+from pronghorn.relay.exchange import STRICT
+from pronghorn.relay.fast_lane import Flight
 from pronghorn.relay.idempotency import IDEMPOTENCY_KEY, Idempotency
-from pronghorn.routing import Grant, Loader
+from pronghorn.relay.outgoing import SIMULATE
+from pronghorn.routing import Grant, Loader, Snapshot
+from pronghorn.routing.control import HEADER
 from pronghorn.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,6 +60,32 @@ class Given(NamedTuple):
 
 
 NOTHING_GIVEN = Given()
+
+_UNUSUAL = frozenset((IDEMPOTENCY_KEY, SIMULATE, HEADER.encode(), STRICT, b"content-encoding"))
+"""Headers that the fast lane knows nothing of."""
+
+
+class Cycle(Protocol):
+    """A request as the server has it."""
+
+    scope: Scope
+    send: Send
+    known: KnownHead
+    whole: bytes
+
+    def go_on(self, app: Asgi) -> None:
+        """Call `app` for it, as a task."""
+
+
+@dataclass(slots=True)
+class Usual:
+    """What is known of a request whose head came before. Without an `endpoint` it is not for the fast lane."""
+
+    snapshot: "ref[Snapshot]"
+    """Of which it is true; not kept alive by connections that sleep."""
+    endpoint: Endpoint | None = None
+    grant: Grant | None = None
+    client_ip: str = ""
 
 
 class Dispatcher:
@@ -87,7 +119,7 @@ class Dispatcher:
         self._manage = manage
         self._readiness = readiness
         self._sockets = sockets
-        self._crowd = Crowd(settings.max_open_requests)
+        self._crowd = relay.crowd
         self._room = body.Room(settings.bodies_in_flight_bytes)
         # Each endpoint by the path that most clients use, so that one look-up is enough for them.
         self._endpoints = {f"{prefix}/{path}": e for path, e in ENDPOINTS.items() for prefix in ("/v1", "")}
@@ -112,14 +144,54 @@ class Dispatcher:
                     self._crowd.open -= 1
             else:
                 await self._elsewhere(scope, receive, reply)
-        except CallerGone:
-            reply.break_off()
-        except PronghornError as error:
-            await _answer_error(scope, reply, error)
-        except Exception as error:
-            log.error("request.failed", request_id=reply.request_id, exc_info=error)
-            sorry = PronghornError("the gateway failed on this request; report its id")
-            await _answer_error(scope, reply, sorry)
+        except Exception as error:  # a door: whatever it is, the caller gets an answer
+            await _answer_failure(scope, reply, error)
+
+    def at_once(self, cycle: Cycle) -> Flight | None:
+        """Begin a request without a task. None: it has to be called for as usual."""
+        scope, known, body, snapshot = cycle.scope, cycle.known, cycle.whole, self._loader.snapshot
+        usual = known.about
+        if usual is None or usual.snapshot() is not snapshot:
+            usual = known.about = self._usual(scope, snapshot)
+        endpoint = usual.endpoint
+        if endpoint is None or len(body) > self._settings.max_body_bytes:
+            return None
+        if endpoint.name == "chat" and chat_with_input.is_one(body):
+            return None
+        reply = Reply(scope, cycle.send, request_id())
+        headers = scope["pronghorn.headers"]
+        incoming = Incoming(reply.request_id, headers, body, None, usual.client_ip, self._clock.now())
+        resume = partial(self._resume, cycle, reply)
+        return self._relay.fast_lane.begin(incoming, snapshot, usual.grant, endpoint, reply, resume)
+
+    def _usual(self, scope: Scope, snapshot: Snapshot) -> "Usual":
+        """What all requests with this head have in common, as long as the configuration stays the same."""
+        found = Usual(ref(snapshot))
+        endpoint, headers = self._endpoints.get(scope["path"]), scope["pronghorn.headers"]
+        if endpoint is None or not endpoint.is_quick or not _UNUSUAL.isdisjoint(headers):
+            return found
+        if headers.get(b"content-type", JSON).partition(b";")[0].strip().lower() != JSON:
+            return found
+        try:
+            grant, found.client_ip = self._doorkeeper.admit(snapshot, scope, self._clock.now())
+        except PronghornError:
+            return found
+        if not (grant.is_test or grant.gates or grant.is_strict or grant.networks or grant.expires_s):
+            found.endpoint, found.grant = endpoint, grant
+        return found
+
+    def _resume(self, cycle: Cycle, reply: Reply, flight: Flight) -> None:
+        """What the fast lane could not end goes on as a task."""
+
+        async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await self._relay.resume(flight, reply)
+            except Exception as error:  # a door, as above
+                await _answer_failure(scope, reply, error)
+            finally:
+                self._crowd.open -= 1
+
+        cycle.go_on(rest)
 
     async def _to_relay(
         self, scope: Scope, receive: Receive, reply: Reply, endpoint: Endpoint, given: Given = NOTHING_GIVEN
@@ -302,6 +374,17 @@ async def _preflight(scope: Scope, reply: Reply) -> None:
     if private == b"true":
         headers.append((b"access-control-allow-private-network", b"true"))
     await reply.whole(204, headers, b"")
+
+
+async def _answer_failure(scope: Scope, reply: Reply, error: Exception) -> None:
+    if isinstance(error, CallerGone):
+        reply.break_off()
+    elif isinstance(error, PronghornError):
+        await _answer_error(scope, reply, error)
+    else:
+        log.error("request.failed", request_id=reply.request_id, exc_info=error)
+        sorry = PronghornError("the gateway failed on this request; report its id")
+        await _answer_error(scope, reply, sorry)
 
 
 async def _answer_error(scope: Scope, reply: Reply, error: PronghornError) -> None:

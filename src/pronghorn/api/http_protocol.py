@@ -10,14 +10,17 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from pronghorn.api import known_head
+from pronghorn.api.known_head import KnownHead
 from pronghorn.api.smuggling import METHODS, Headers, Refusal, check_head, malformed, size_of, unquote_path
+from pronghorn.kit.batch import Batch
 from pronghorn.kit.ids import request_id
 from pronghorn.kit.outbox import Outbox
 
@@ -51,6 +54,8 @@ class HttpLimits:
     """How long one who was let in may take to begin a request once a stop was asked for."""
     pipelined: int = 16
     """Requests that wait behind the one being answered."""
+    heads_learned: int = 8
+    """Who sends another head each time is no longer learned from."""
     linger_s: float = 3.0
     """For which the rest of a request is read and thrown away after its answer, so that the answer gets through."""
     linger_bytes: int = 1024 * 1024
@@ -81,6 +86,7 @@ class Sweeper:
         if self._loop is not connection.loop:
             self._loop, self._timer = connection.loop, None
             self.outbox = Outbox(connection.loop)
+            self.arrivals: Batch[Exchange] = Batch(connection.loop, _begin_known)
             self.connections.clear()
         self.connections.add(connection)
         if self._timer is None:
@@ -123,6 +129,17 @@ class BodyPace:
         return False
 
 
+class Flight(Protocol):
+    """A request on its way without a task."""
+
+    def hand_over(self) -> None:
+        """Go on with a task, by `Exchange.go_on`."""
+
+
+AtOnce = Callable[["Exchange"], Flight | None]
+"""What an application may offer as `at_once`: to begin a request without a task. None: it wants to be called."""
+
+
 class Exchange(RequestResponseCycle):
     """One request and its response, without the event, the body copies and the callbacks of uvicorn's own."""
 
@@ -145,6 +162,11 @@ class Exchange(RequestResponseCycle):
     pace: BodyPace | None = None
     taken_before = 0
     """`taken` at the last sweep."""
+    known: KnownHead | None = None
+    """Its head, where it came before; then `whole` is its body, all of it."""
+    whole = b""
+    flight: "Flight | None" = None
+    """What the application does for it without a task of its own."""
     _has_news = False
     _waiters: list[asyncio.Future[None]] | None = None
 
@@ -168,9 +190,19 @@ class Exchange(RequestResponseCycle):
         self._chunks: list[bytes] = []
 
     async def run_asgi(self, app: ASGI3Application) -> None:
+        if self.disconnected:
+            self._forget_task()
+            return  # refused or gone before its turn came
+        await self._run(app)
+
+    def go_on(self, app: ASGI3Application) -> None:
+        """After all with a task, which runs its way also when the client is gone."""
+        self.flight = None
+        self.task = self.connection.loop.create_task(self._run(app))
+        self.connection.tasks.add(self.task)
+
+    async def _run(self, app: ASGI3Application) -> None:
         try:
-            if self.disconnected:
-                return  # refused or gone before its turn came
             await app(self.scope, self.receive, self.send)
             if not self.response_complete and not self.disconnected:
                 raise RuntimeError("the application returned without a complete response")
@@ -178,9 +210,12 @@ class Exchange(RequestResponseCycle):
             self.logger.error("http.application_failed", exc_info=error)
             self._fail()
         finally:
-            if self.task is not None:
-                self.connection.tasks.discard(self.task)
-                self.task = None
+            self._forget_task()
+
+    def _forget_task(self) -> None:
+        if self.task is not None:
+            self.connection.tasks.discard(self.task)
+            self.task = None
 
     async def receive(self) -> ASGIReceiveEvent:
         if not self.disconnected and not self.response_complete:
@@ -293,6 +328,8 @@ class HttpConnection(HttpToolsProtocol):
     _refusal: bytes | None = None
     """The last answer of this connection, when others have to go out before it."""
     _known_host: bytes | None = None
+    _known_head: KnownHead | None = None
+    _heads_learned = 0
     _read_bytes = 0
     """Size of the read that is being parsed."""
     _head_bytes = 0
@@ -318,8 +355,8 @@ class HttpConnection(HttpToolsProtocol):
         self.pipeline.clear()
         hook = self._hang_up()
         super().connection_lost(exc)
-        # The scope of the last exchange leads back here: let go, so that nothing waits for the garbage collector.
-        self.cycle = None  # type: ignore[assignment]
+        # Their scopes lead back here: let go, so that nothing waits for the garbage collector.
+        self.cycle = self._known_head = None  # type: ignore[assignment]
         if hook is not None:
             hook()
 
@@ -333,9 +370,14 @@ class HttpConnection(HttpToolsProtocol):
             return
         else:
             self._foreign_bytes = 0
+        is_first = before == _BETWEEN and self._active is None
+        if is_first and self._known_head is not None and self._serve_known(self._known_head, data):
+            return
         self._feed(data)
         if self._reading:
             self._check_unfinished(before, size)
+        elif is_first:
+            self._learn(data)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -344,6 +386,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self.is_stopping = True
+        if self._active is not None and self._active.flight is not None:
+            self._active.flight.hand_over()  # what has a task can be waited for, and cancelled
         if self._reading in (_HEAD_BEGUN, _HEAD) or (self._reading == _BETWEEN and self.cycle is None):
             self._since = self.sweeper.now()  # it was let in, and its request is on its way
             return
@@ -364,6 +408,42 @@ class HttpConnection(HttpToolsProtocol):
         if cause is not None:
             self.logger.error("http.parser_callback_failed", exc_info=cause)
         return malformed(str(error) or "the parser gave up")
+
+    # --- a request like the one before
+
+    def _learn(self, data: bytes) -> None:
+        cycle, limits = self.cycle, self.limits
+        if cycle is None or not cycle.keep_alive or self.limit_concurrency is not None:
+            return
+        if self._heads_learned >= limits.heads_learned:
+            return
+        if len(data) - cycle.received < limits.header_bytes - known_head.MAX_DIGITS:
+            self._heads_learned += 1
+            self._known_head = known_head.learn(data, dict(cycle.scope), cycle.received)
+
+    def _serve_known(self, known: KnownHead, data: bytes) -> bool:
+        """False: it is another request, or not one alone, and the parser's to read."""
+        body = known.body_of(data)
+        if body is None or self.is_stopping or self.pipeline or self._refusal is not None:
+            return False
+        cycle = Exchange(self, known.scope(len(body)), True, False)
+        cycle.add_body(body)
+        cycle.more_body = False
+        cycle.known, cycle.whole = known, body
+        self.cycle = self._active = cycle
+        self._foreign_bytes = self._read_bytes
+        self.sweeper.arrivals.add(cycle)
+        return True
+
+    def begin_known(self, cycle: Exchange) -> None:
+        """At the end of the turn that brought it."""
+        if cycle.disconnected:
+            return
+        at_once: AtOnce | None = getattr(self.app, "at_once", None)
+        if at_once is not None and not self.is_stopping:
+            cycle.flight = at_once(cycle)
+        if cycle.flight is None:
+            self._start_asgi_task(cycle, self.app)
 
     # --- the parser's side
 
@@ -486,6 +566,7 @@ class HttpConnection(HttpToolsProtocol):
             raise RuntimeError("this request has been answered already")
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
+        cycle.flight = None  # it leads back here, and would wait for the garbage collector
         if self.server_state.default_headers:
             head = _lines(self.server_state.default_headers) + head
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
@@ -694,7 +775,7 @@ class HttpConnection(HttpToolsProtocol):
     def _become_websocket(self, rest: bytes) -> None:
         self.sweeper.discard(self)
         self.handle_websocket_upgrade()
-        self.parser = self.cycle = None  # type: ignore[assignment]
+        self.parser = self.cycle = self._known_head = None  # type: ignore[assignment]
         if rest:
             protocol = self.transport.get_protocol()
             assert isinstance(protocol, asyncio.Protocol)
@@ -774,6 +855,10 @@ class HttpConnection(HttpToolsProtocol):
             cycle.pace = BodyPace(limits, now, cycle.received)
         elif cycle.pace.is_too_slow(now, cycle.received):
             self._refuse(_too_slow("body", limits.body_idle_timeout_s))
+
+
+def _begin_known(cycle: Exchange) -> None:
+    cycle.connection.begin_known(cycle)
 
 
 def _expects_continue(version: str, value: bytes) -> bool:

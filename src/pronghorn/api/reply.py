@@ -39,14 +39,20 @@ class Reply:
         if self._connection is not None:
             self._connection.on_disconnect = callback
 
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def at_once(self, status: int, headers: Headers, body: bytes) -> None:
+        """`whole` without a pause, where the server offers it."""
+        assert self._connection is not None
         self.is_started = True
+        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        length = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
+        common = b"x-request-id: %b\r\n%b" % (self.request_id.encode(), _CORS_LINES)
+        self._connection.respond(status, lines + length + common, body)
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         if self._connection is not None:
-            lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-            length = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
-            common = b"x-request-id: %b\r\n%b" % (self.request_id.encode(), _CORS_LINES)
-            self._connection.respond(status, lines + length + common, body)
+            self.at_once(status, headers, body)
             return
+        self.is_started = True
         sized = [(b"content-length", b"%d" % len(body))] if status != 204 else []
         await self._send(
             {"type": "http.response.start", "status": status, "headers": [*headers, *sized, *self._common()]}

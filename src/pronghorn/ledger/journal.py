@@ -131,6 +131,10 @@ class Journal:
             os.ftruncate(self._file, self._size)
             raise
 
+    def is_well(self) -> bool:
+        """There is nothing that `check` would look at."""
+        return not (self._fault or self.is_blocked)
+
     def check(self) -> None:
         """Raises `Unavailable` while records cannot be written or posted: nothing is served unbilled."""
         if self._fault:

@@ -22,6 +22,9 @@ class Crowd:
         self._limit = limit or most_by_files()
         self.open = 0
 
+    def is_full(self) -> bool:
+        return self.open >= self._limit
+
     def enter(self) -> None:
         """`open` counts it until the caller of this takes it out again. Raises `Unavailable`."""
         if self.open >= self._limit:

@@ -68,6 +68,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """May be asked of another channel after one failed on it; false where a repetition could cost twice."""
 
     @cached_property
+    def is_quick(self) -> bool:
+        """JSON to JSON, with nothing kept of it: the fast lane may serve it."""
+        return (
+            JSON in self.bodies
+            and self.is_repeatable
+            and self.measure != "speech"
+            and self.name != "responses"
+        )
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """The owned members as a body spells them."""
         return frozenset(spelling[1:-1].decode() for _, spellings in self.owned for spelling in spellings)

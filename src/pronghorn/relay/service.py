@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable
 
 import structlog
 
@@ -28,9 +29,11 @@ from pronghorn.observability import Metrics
 from pronghorn.relay import affinity, outgoing
 from pronghorn.relay.asking import Asker
 from pronghorn.relay.course import Course, find
+from pronghorn.relay.crowd import Crowd
 from pronghorn.relay.delivery import Delivery
 from pronghorn.relay.endpoints import BY_NAME, Endpoint
 from pronghorn.relay.exchange import Exchange
+from pronghorn.relay.fast_lane import FastLane, Flight
 from pronghorn.relay.form import Form
 from pronghorn.relay.holding import Holder, check_priced
 from pronghorn.relay.incoming import Incoming, Sink
@@ -41,7 +44,7 @@ from pronghorn.relay.signatures import Signatures
 from pronghorn.routing import Candidate, Candidates, Grant, Loader, plan
 from pronghorn.routing.budget import RetryBudget
 from pronghorn.routing.health import LIMITED_S
-from pronghorn.routing.plan import judge, plan_of_one
+from pronghorn.routing.plan import Only, judge, plan_of_one
 from pronghorn.settings import Settings
 from pronghorn.upstream import Client, Handle
 from pronghorn.wire.openai import Peek
@@ -80,22 +83,51 @@ class Relay:
         self._budget = RetryBudget()
         self._pulses = Pulses(settings)
         signatures = Signatures(keeper)
+        self._client = client
         self._asker = Asker(client, signatures, settings)
         self._holder = Holder(credit, tokenizer, settings)
         self._delivery = Delivery(tokenizer, signatures)
+        self.crowd = Crowd(settings.max_open_requests)
+        self.fast_lane = FastLane(
+            client, self._holder, journal, self._budget, self.crowd, settings, clock, metrics
+        )
 
     async def serve(self, incoming: Incoming, grant: Grant, endpoint: Endpoint, sink: Sink) -> None:
         exchange = Exchange(incoming, grant, endpoint, self._journal, self._metrics)
+        await self._see_through(exchange, sink, self._serve(exchange, sink))
+
+    async def resume(self, flight: Flight, sink: Sink) -> None:
+        """`serve` for what the fast lane began and could not end."""
+        await self._see_through(flight.exchange, sink, self._resume(flight, sink))
+
+    async def _serve(self, exchange: Exchange, sink: Sink) -> None:
+        incoming, grant = exchange.incoming, exchange.grant
+        if incoming.upload is not None:
+            exchange.body_bytes = _content_length(incoming) or 0
+        grant.enter(self._clock.monotonic(), exchange.body_bytes)
+        exchange.has_entered = True
+        self._journal.check()
+        if incoming.upload is not None:
+            await self._serve_form(exchange, sink)
+        else:
+            await self._ask_models(exchange, peek_json(exchange), None, len(incoming.body), sink)
+
+    async def _resume(self, flight: Flight, sink: Sink) -> None:
+        handle = flight.handle
+        assert handle is not None
         try:
-            if incoming.upload is not None:
-                exchange.body_bytes = _content_length(incoming) or 0
-            grant.enter(self._clock.monotonic(), exchange.body_bytes)
-            exchange.has_entered = True
-            self._journal.check()
-            if incoming.upload is not None:
-                await self._serve_form(exchange, sink)
-            else:
-                await self._ask_models(exchange, peek_json(exchange), None, len(incoming.body), sink)
+            if flight.failure is not None:
+                raise flight.failure
+            candidates = Only(flight.candidate)
+            await self._attempts(flight.exchange, candidates, None, flight.peek, None, sink, handle)
+        finally:
+            if handle.begun is not None:
+                self._client.release(handle.begun)
+
+    async def _see_through(self, exchange: Exchange, sink: Sink, work: Awaitable[None]) -> None:
+        """Whatever becomes of `work`, the exchange is settled and the caller is told."""
+        try:
+            await work
         except PronghornError as error:
             is_begun = exchange.is_begun and not exchange.is_settled
             told = error.upstream_status if isinstance(error, UpstreamRejected) else error.status
@@ -154,7 +186,7 @@ class Relay:
                 elif exchange.is_stream:
                     await self._attempts_with_pulse(exchange, candidates, course, peek, form, sink)
                 else:
-                    await self._attempts(exchange, candidates, course, peek, form, sink)
+                    await self._attempts(exchange, candidates, course, peek, form, sink, Handle())
                 return
             except PronghornError as error:
                 # One that stands in and cannot be asked says nothing about why the asked model failed.
@@ -207,7 +239,7 @@ class Relay:
     ) -> None:
         pulse = exchange.pulse = self._pulses.begin(exchange, sink)
         try:
-            await self._attempts(exchange, candidates, course, peek, form, sink)
+            await self._attempts(exchange, candidates, course, peek, form, sink, Handle())
         finally:
             self._pulses.end(pulse)
 
@@ -219,9 +251,9 @@ class Relay:
         peek: Peek,
         form: Form | None,
         sink: Sink,
+        handle: Handle,
     ) -> None:
         """Ask one candidate after the other, and after a pause all of them again."""
-        handle = Handle()
         sink.on_disconnect(handle.caller_gone)
         failure = await self._round(exchange, candidates, peek, form, sink, handle)
         rounds = 0 if exchange.grant.is_test else self._settings.retries

@@ -98,6 +98,10 @@ class Channel:
         """The endpoint of the vendor that answers for `endpoint`; another one means conversion."""
         return endpoint if endpoint in self._heads else self.vendor.target(endpoint)
 
+    def speaks(self, endpoint: str) -> bool:
+        """It is asked in the caller's own dialect, with nothing to sign or to buy before."""
+        return endpoint in self._heads
+
     def serves(self, endpoint: str) -> bool:
         return endpoint in self._heads or self.vendor.target(endpoint) is not None
 

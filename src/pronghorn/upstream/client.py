@@ -64,10 +64,12 @@ class Call(msgspec.Struct, gc=False):
 class Handle:
     """Lets somebody else than the caller give a call up, such as the client that hung up."""
 
-    __slots__ = ("_cancelled", "_connection", "_task")
+    __slots__ = ("_cancelled", "_connection", "_task", "begun")
 
-    def __init__(self) -> None:
-        self._connection: Connection | None = None
+    def __init__(self, begun: Connection | None = None) -> None:
+        self.begun = begun
+        """A call that was sent already: `Client.send` takes it up."""
+        self._connection = begun
         self._task: asyncio.Task[object] | None = None
         self._cancelled: PronghornError | None = None
 
@@ -113,35 +115,46 @@ class Client:
     ) -> Answer:
         """The answer's head, or all of it when `whole`. Raises an `UpstreamError`; never one of a library."""
         request = _request(call)
-        connection = self._pooled(call.origin) if call.is_repeatable else None
+        connection: Connection | None = None
+        if handle is not None and handle.begun is not None:
+            connection, handle.begun = handle.begun, None
+        elif call.is_repeatable and (connection := self._pooled(call.origin)) is not None:
+            self._start(connection, request, deadlines, whole=whole, limit=limit)
         if connection is not None:
-            answer = await self._exchange(connection, call, request, deadlines, whole, limit, handle)
+            answer = await self._answer(connection, call, whole, limit, handle)
             if answer is not None:
                 return answer
         if handle is not None:
             handle.raise_if_cancelled()
         connection = await self._connect(call.origin, deadlines.connect, handle)
-        answer = await self._exchange(connection, call, request, deadlines, whole, limit, handle)
+        self._start(connection, request, deadlines, whole=whole, limit=limit)
+        answer = await self._answer(connection, call, whole, limit, handle)
         if answer is None:
             raise UpstreamDropped()
         return answer
 
-    async def _exchange(
-        self,
-        connection: Connection,
-        call: Call,
-        request: bytes,
-        deadlines: Deadlines,
-        whole: bool,
-        limit: int,
-        handle: Handle | None,
-    ) -> Answer | None:
-        """None: the connection was dead and nothing was answered, so the request may be sent again."""
-        is_reused = connection.uses > 0
+    def begin(self, call: Call, deadlines: Deadlines, limit: int) -> Connection | None:
+        """Send at once, if a pooled connection is there. Whoever begins sets `on_news` of the connection, and then
+        either reads the whole answer and calls `release`, or gives the connection to `send` in a handle.
+        """
+        connection = self._pooled(call.origin) if call.is_repeatable else None
+        if connection is not None:
+            self._start(connection, _request(call), deadlines, whole=True, limit=limit)
+        return connection
+
+    def _start(
+        self, connection: Connection, request: bytes, deadlines: Deadlines, *, whole: bool, limit: int
+    ) -> None:
         connection.start(request, wants_whole=whole, limit=limit if whole else 0)
         self._deadlines[connection] = deadlines
         if self._timer is None:
             self._sweep_later()
+
+    async def _answer(
+        self, connection: Connection, call: Call, whole: bool, limit: int, handle: Handle | None
+    ) -> Answer | None:
+        """None: the connection was dead and nothing was answered, so the request may be sent again."""
+        is_reused = connection.uses > 1
         if handle is not None:
             handle.attach(connection)
         try:
@@ -153,10 +166,10 @@ class Client:
                 await connection.wait()
             if connection.error is not None:
                 raise connection.error
-            return Answer(connection, self._release, limit=limit, is_whole=whole)
+            return Answer(connection, self.release, limit=limit, is_whole=whole)
         except BaseException as error:
             was_silent = not connection.first_byte_at
-            self._release(connection)
+            self.release(connection)
             if (
                 is_reused
                 and was_silent
@@ -223,7 +236,7 @@ class Client:
             lambda: connection, host, port, ssl=tls, server_hostname=origin.host if tls else None
         )
 
-    def _release(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Back into the pool if it is fit for another exchange, closed otherwise. A second call does nothing."""
         if self._deadlines.pop(connection, None) is None:
             return
@@ -252,7 +265,7 @@ class Client:
             if error is not None:
                 connection.fail(error)
                 if connection.is_draining:
-                    self._release(connection)
+                    self.release(connection)
         for origin, idle in list(self._idle.items()):
             while idle and _is_stale(idle[0], now):
                 connection = idle.popleft()

@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         "keep_alive_s",
         "last_read_at",
         "on_idle",
+        "on_news",
         "release_deadline",
         "started_at",
         "status",
@@ -69,6 +70,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.keep_alive_s: float | None = None
         self.on_idle: Callable[[Connection], None] | None = None
+        self.on_news: Callable[[], None] | None = None
+        """Called in place of `wait`, at most once: the answer is whole, or there is an error."""
         self._writes_paused = False
         self._write_waiter: asyncio.Future[None] | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -120,9 +123,13 @@ class Connection(asyncio.Protocol):
         finally:
             self.waiter = None
 
+    def body(self) -> bytes:
+        """What has come and was not taken yet; it stays."""
+        return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+
     def take(self) -> bytes:
         """The body that has come since the last call."""
-        data = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        data = self.body()
         self.chunks.clear()
         self._buffered = 0
         if self.is_paused and self.transport is not None:
@@ -165,7 +172,10 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def _wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
+        if self.on_news is not None:
+            told, self.on_news = self.on_news, None
+            told()
+        elif self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
     # What the event loop calls

@@ -11,6 +11,7 @@ from pronghorn.api.dispatcher import Dispatcher
 from pronghorn.api.paths import normalise
 from pronghorn.kit.clock import FakeClock
 from pronghorn.relay import Endpoint, Incoming
+from pronghorn.relay.crowd import Crowd
 from pronghorn.relay.endpoints import MULTIPART
 from pronghorn.settings import Settings
 
@@ -19,6 +20,7 @@ class Relay:
     """Remembers which door was opened."""
 
     def __init__(self) -> None:
+        self.crowd = Crowd(10)
         self.came: list[tuple[str, str | None]] = []
 
     async def serve(self, incoming: Incoming, _grant: object, endpoint: Endpoint, sink: Any) -> None:
