@@ -1,6 +1,7 @@
 """One request between two dialects: the caller's body becomes the vendor's, the vendor's answer the caller's."""
 
 import json
+from functools import cached_property
 
 import msgspec
 
@@ -37,24 +38,27 @@ class Conversion:
         self.losses = Losses()
         """Complete once `request` was called."""
         self.to = to
-        self.custom = {tool.name for tool in turn.tools if isinstance(tool, Tool) and tool.is_custom}
-        self._namespaces = {tool.name: tool.namespace for tool in turn.tools if isinstance(tool, Tool)}
         self._names = fit(turn, target, self.losses)
         self.answered: list[Part] = []
         """What the vendor said, once it has said all of it."""
 
+    @cached_property
+    def _custom(self) -> set[str]:
+        return {tool.name for tool in self.asked.tools if type(tool) is Tool and tool.is_custom}
+
+    @cached_property
+    def _namespaces(self) -> dict[str, str]:
+        return {tool.name: tool.namespace for tool in self.asked.tools if type(tool) is Tool}
+
     def addresses(self) -> list[Media]:
         """What must be fetched before `request`, because the target cannot: set `data` and `mime`, clear `url`."""
-        found = []
-        for message in self.turn.messages:
-            for part in message.parts:
-                inner = part.parts if isinstance(part, ToolResult) else [part]
-                found += [
-                    item
-                    for item in inner
-                    if isinstance(item, Media) and item.url and not self.target.takes_url(item, self.to)
-                ]
-        return found
+        return [
+            item
+            for message in self.turn.messages
+            for part in message.parts
+            for item in (part.parts if type(part) is ToolResult else (part,))
+            if type(item) is Media and item.url and not self.target.takes_url(item, self.to)
+        ]
 
     def request(self) -> Json:
         """The vendor's body. Raises `BadRequest` for what cannot be asked of this vendor at all."""
@@ -104,7 +108,7 @@ class Conversion:
         if isinstance(part, ToolCall):
             part.name = self._names.get(part.name, part.name)
             part.namespace = self._namespaces.get(part.name, "")
-            if part.name in self.custom and not part.is_custom:
+            if part.name in self._custom and not part.is_custom:
                 part.is_custom = True
                 part.arguments = custom.unwrap(part.arguments)
 

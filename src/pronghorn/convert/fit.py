@@ -6,6 +6,7 @@ This is the part of a conversion that is the same for every target, so that the 
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import msgspec
 
@@ -38,9 +39,6 @@ _KINDS = {
 }
 
 
-_NAMED = (ToolCall, ToolResult)
-
-
 def fit(turn: Turn, dialect: Dialect, lost: Losses) -> dict[str, str]:
     """Changes `turn` in place. Gives the new names of tools whose own ones the dialect does not take, to the old."""
     for path in turn.unknown:
@@ -50,15 +48,27 @@ def fit(turn: Turn, dialect: Dialect, lost: Losses) -> dict[str, str]:
             lost.add(path)
             setattr(turn, name, _DEFAULTS[name])
     turn.tools = [tool for tool in turn.tools if _is_known(tool, dialect, lost)]
-    turn.messages = [_fitted(message, dialect, lost) for message in turn.messages]
+    turn.messages = [
+        # Most are one text, which every dialect says.
+        message
+        if len(message.parts) == 1 and type(message.parts[0]) is Text
+        else _fitted(message, dialect, lost)
+        for message in turn.messages
+    ]
     turn.messages = _answered([message for message in turn.messages if message.parts])
-    _fit_ids(turn, re.compile(dialect.call_id))
-    return _fit_names(turn, re.compile(dialect.tool_name))
+    called = [
+        part
+        for message in turn.messages
+        for part in message.parts
+        if type(part) is ToolCall or type(part) is ToolResult
+    ]
+    _fit_ids(called, _compiled(dialect.call_id))
+    return _fit_names(turn, called, _compiled(dialect.tool_name))
 
 
 def _is_known(tool: Tool | HostedTool, dialect: Dialect, lost: Losses) -> bool:
     is_known = (
-        isinstance(tool, Tool)
+        type(tool) is Tool
         or tool.origin == dialect.name
         or (tool.kind == "web_search" and "web_search" in dialect.parts)
     )
@@ -68,11 +78,9 @@ def _is_known(tool: Tool | HostedTool, dialect: Dialect, lost: Losses) -> bool:
 
 
 def _fitted(message: Message, dialect: Dialect, lost: Losses) -> Message:
-    if len(message.parts) == 1 and type(message.parts[0]) is Text:
-        return message  # as most messages are, and every dialect says text
     kept = [part for part in message.parts if _is_sayable(part, dialect, lost)]
     for part in kept:
-        if isinstance(part, ToolResult):
+        if type(part) is ToolResult:
             inner = [item for item in part.parts if _is_sayable(item, dialect, lost)]
             part.parts = inner or ([Text("")] if part.parts else [])
     if len(kept) != len(message.parts):
@@ -81,9 +89,9 @@ def _fitted(message: Message, dialect: Dialect, lost: Losses) -> Message:
 
 
 def _is_sayable(part: Part, dialect: Dialect, lost: Losses) -> bool:
-    if isinstance(part, Foreign):
+    if type(part) is Foreign:
         is_sayable = part.origin == dialect.name
-    elif isinstance(part, Media):
+    elif type(part) is Media:
         # A file that lies at one vendor is nothing to another.
         is_sayable = part.kind in dialect.parts and not part.file_id
     else:
@@ -107,11 +115,13 @@ def _answered(messages: list[Message]) -> list[Message]:
             if open_calls:
                 _close(ordered, open_calls)
             ordered.append(message)
-            open_calls = {part.id: part for part in message.parts if isinstance(part, ToolCall)}
+            for part in message.parts:
+                if type(part) is ToolCall:
+                    open_calls[part.id] = part
             continue
         results, others = [], []
         for part in message.parts:
-            if isinstance(part, ToolResult) and (call := open_calls.pop(part.call_id, None)) is not None:
+            if type(part) is ToolResult and (call := open_calls.pop(part.call_id, None)) is not None:
                 part.name, part.is_custom = part.name or call.name, call.is_custom
                 results.append(part)
             else:
@@ -151,22 +161,24 @@ def _as_text(parts: Iterable[Part]) -> list[Part]:
 # Names and ids that the dialect takes.
 
 
-def _fit_ids(turn: Turn, pattern: re.Pattern[str]) -> None:
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _fit_ids(called: list[ToolCall | ToolResult], pattern: re.Pattern[str]) -> None:
     """The same id becomes the same fitting id, in every turn of a conversation."""
-    for message in turn.messages:
-        for part in message.parts:
-            if isinstance(part, ToolCall) and not pattern.fullmatch(part.id):
+    for part in called:
+        if type(part) is ToolCall:
+            if not pattern.fullmatch(part.id):
                 part.id = _fitting("call_", part.id)
-            elif isinstance(part, ToolResult) and not pattern.fullmatch(part.call_id):
-                part.call_id = _fitting("call_", part.call_id)
+        elif type(part) is ToolResult and not pattern.fullmatch(part.call_id):
+            part.call_id = _fitting("call_", part.call_id)
 
 
-def _fit_names(turn: Turn, pattern: re.Pattern[str]) -> dict[str, str]:
-    names = {tool.name for tool in turn.tools if isinstance(tool, Tool)}
-    for message in turn.messages:
-        for part in message.parts:
-            if type(part) in _NAMED:
-                names.add(part.name)  # type: ignore[union-attr]
+def _fit_names(turn: Turn, called: list[ToolCall | ToolResult], pattern: re.Pattern[str]) -> dict[str, str]:
+    names = {tool.name for tool in turn.tools if type(tool) is Tool}
+    names.update([part.name for part in called])
     odd = {name for name in names if name and not pattern.fullmatch(name)}
     if not odd:
         return {}
@@ -179,10 +191,8 @@ def _fit_names(turn: Turn, pattern: re.Pattern[str]) -> dict[str, str]:
     ]
     if (choice := turn.tool_choice) is not None:
         turn.tool_choice = ToolChoice(choice.mode, [fitting.get(name, name) for name in choice.names])
-    for message in turn.messages:
-        for part in message.parts:
-            if isinstance(part, ToolCall | ToolResult):
-                part.name = fitting.get(part.name, part.name)
+    for part in called:
+        part.name = fitting.get(part.name, part.name)
     return {new: old for old, new in fitting.items()}
 
 

@@ -3,9 +3,11 @@
 Each dialect has a reader into these types and a writer out of them, so that four dialects need eight functions
 and not twelve. What a reader does not understand it names in `unknown`; what a writer cannot say it names as lost.
 `at` is the JSON path that a thing was read from, such as `$.messages[2].content[0]`: losses are named by it.
+Parts and tools are final, so that `type(part) is Text` asks for a kind: it takes a tenth of the time in which
+`isinstance` says no, and long conversations have many.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import msgspec
 
@@ -39,6 +41,7 @@ class Citation(msgspec.Struct):
     raw: Json | None = None
 
 
+@final
 class Text(msgspec.Struct, tag="text", tag_field="part"):
     text: str
     citations: list[Citation] = []
@@ -48,6 +51,7 @@ class Text(msgspec.Struct, tag="text", tag_field="part"):
     at: str = ""
 
 
+@final
 class Media(msgspec.Struct, tag="media", tag_field="part"):
     """A picture, document, sound or film: exactly one of `data`, `url` and `file_id` is set."""
 
@@ -70,6 +74,7 @@ class Media(msgspec.Struct, tag="media", tag_field="part"):
     at: str = ""
 
 
+@final
 class Thinking(msgspec.Struct, tag="thinking", tag_field="part"):
     """Reasoning that a model showed, and what proves it to that model later. `text` may be empty."""
 
@@ -81,6 +86,7 @@ class Thinking(msgspec.Struct, tag="thinking", tag_field="part"):
     at: str = ""
 
 
+@final
 class ToolCall(msgspec.Struct, tag="tool_call", tag_field="part"):
     id: str
     name: str
@@ -94,6 +100,7 @@ class ToolCall(msgspec.Struct, tag="tool_call", tag_field="part"):
     """That of its tool."""
 
 
+@final
 class ToolResult(msgspec.Struct, tag="tool_result", tag_field="part"):
     call_id: str
     parts: list[Text | Media] = []
@@ -105,11 +112,13 @@ class ToolResult(msgspec.Struct, tag="tool_result", tag_field="part"):
     at: str = ""
 
 
+@final
 class Refusal(msgspec.Struct, tag="refusal", tag_field="part"):
     text: str
     at: str = ""
 
 
+@final
 class Foreign(msgspec.Struct, tag="foreign", tag_field="part"):
     """Something that only its own dialect can say: a vendor's hosted tool at work, a compaction."""
 
@@ -130,6 +139,7 @@ class Message(msgspec.Struct):
     at: str = ""
 
 
+@final
 class Tool(msgspec.Struct):
     name: str
     description: str = ""
@@ -145,6 +155,7 @@ class Tool(msgspec.Struct):
     at: str = ""
 
 
+@final
 class HostedTool(msgspec.Struct):
     """A tool that the vendor runs. `web_search` exists nearly everywhere, `other` only in its own dialect."""
 

@@ -24,6 +24,7 @@ _ROLES: dict[str, Role] = {"system": "system", "developer": "developer", "user":
 _PLAIN_ROLES: dict[str, Role] = _ROLES | {"assistant": "assistant"}
 _BASIC = frozenset({"role", "content", "tool_calls", "name"})
 """What most messages of an assistant have; only the others are searched for more."""
+_RESULT = frozenset({"role", "content", "tool_call_id", "name"})
 _TEXT_KINDS = ("text", "input_text", "output_text")
 
 
@@ -35,6 +36,8 @@ def read_messages(found: list[Any], unknown: list[str]) -> list[Message]:
 
 def read_cache(fields: Fields, unknown: list[str]) -> str:
     """`5m`, `1h`, or empty without a mark."""
+    if "cache_control" not in fields.members:
+        return ""  # as nearly always
     mark = fields.nested("cache_control")
     if mark is None:
         return ""
@@ -55,7 +58,7 @@ class _Reader:
         self._custom: set[str] = set()
 
     def read(self, value: Any, at: str) -> Message:
-        if isinstance(value, dict) and isinstance(content := value.get("content"), str):
+        if type(value) is dict and type(content := value.get("content")) is str:
             message = self._plain(value, content, at)
             if message is not None:
                 return message
@@ -82,15 +85,17 @@ class _Reader:
             if role == "assistant":
                 self._open = []
             return Message(role, texts, at=at)
-        call_id = members.get("tool_call_id")
-        if members.get("role") != "tool" or len(members) != 3 or not call_id or not isinstance(call_id, str):
+        if members.get("role") != "tool" or not members.keys() <= _RESULT:
             return None
-        return Message("tool", [self._answer(call_id, texts, "", at)], at=at)
+        call_id, name = members.get("tool_call_id"), members.get("name", "")
+        if not call_id or type(call_id) is not str or type(name) is not str:
+            return None
+        return Message("tool", [self._answer(call_id, texts, name, at)], at=at)
 
     def _content(self, fields: Fields) -> list[Part]:
         content = fields.take("content")
         # Some clients mark a message and not its content.
-        cache = read_cache(fields, self._unknown) if "cache_control" in fields.members else ""
+        cache = read_cache(fields, self._unknown)
         if content is None:
             return []
         if isinstance(content, str):
@@ -110,13 +115,14 @@ class _Reader:
         """None for an empty text."""
         if isinstance(value, str):
             return Text(value, at=at) if value else None
-        fields = Fields(value, at)
         if (
-            len(fields.members) == 2
-            and isinstance(plain := value.get("text"), str)
+            type(value) is dict
+            and len(value) == 2
+            and type(plain := value.get("text")) is str
             and value.get("type") == "text"
         ):
             return Text(plain, at=at) if plain else None
+        fields = Fields(value, at)
         kind = fields.required_text("type")
         if kind in _TEXT_KINDS:
             text = fields.required_text("text")
@@ -129,8 +135,7 @@ class _Reader:
             part = media.read_media(kind, fields, self._unknown)
         if part is None:
             return Foreign("chat", fields.members, at)
-        if "cache_control" in fields.members:
-            part.cache = read_cache(fields, self._unknown)
+        part.cache = read_cache(fields, self._unknown)
         self._unknown += fields.left()
         return part
 
@@ -204,11 +209,11 @@ class _Reader:
         return calls
 
     def _call(self, value: Any, at: str) -> ToolCall:
-        fields = Fields(value, at)
-        if len(fields.members) == 3 and fields.members.get("type") == "function":
-            plain = _plain_call(fields.members, at)
+        if type(value) is dict and len(value) == 3 and value.get("type") == "function":
+            plain = _plain_call(value, at)
             if plain is not None:
                 return plain
+        fields = Fields(value, at)
         fields.take("index")
         is_custom = fields.take("type") == "custom"
         inner = Fields(fields.take("custom" if is_custom else "function"), f"{at}.function")

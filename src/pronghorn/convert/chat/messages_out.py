@@ -43,13 +43,13 @@ class _Writer:
         """`is_current`: it belongs to the tool loop that is going on."""
         if message.role == "tool":
             for part in message.parts:
-                if isinstance(part, ToolResult):
+                if type(part) is ToolResult:
                     self._result(part)
                 else:
                     self._lost.add(part.at)
             return
         self.flush()
-        found = self._assistant(message, is_current) if message.role == "assistant" else self._plain(message)
+        found = self._said(message, is_current)
         if message.name:
             found["name"] = message.name
         self.written.append(found)
@@ -59,15 +59,17 @@ class _Writer:
             self.written.append({"role": "user", "content": self._moved})
             self._moved = []
 
-    def _plain(self, message: Message) -> Json:
+    def _said(self, message: Message, is_current: bool) -> Json:
         role = message.role
-        if role == "developer" and not (self._manners.is_openai or self._manners.is_wide):
+        if role == "developer" and self._manners.is_plain:
             role = "system"
         if len(message.parts) == 1 and type(text := message.parts[0]) is Text and _is_bare(text):
             return {"role": role, "content": text.text}  # nearly every message
+        if role == "assistant":
+            return self._assistant(message, is_current)
         parts: list[Text | Media | Foreign] = []
         for part in message.parts:
-            if isinstance(part, Text | Foreign) or (isinstance(part, Media) and role == "user"):
+            if type(part) is Text or type(part) is Foreign or (type(part) is Media and role == "user"):
                 parts.append(part)
             else:
                 self._lost.add(part.at)
@@ -75,7 +77,9 @@ class _Writer:
 
     def _content(self, parts: list[Text | Media | Foreign], joint: str) -> str | list[Json]:
         """A string wherever it will do: many servers take no list where there is only text."""
-        texts = [part for part in parts if isinstance(part, Text)]
+        if len(parts) == 1 and type(text := parts[0]) is Text and _is_bare(text):
+            return text.text
+        texts = [part for part in parts if type(part) is Text]
         if len(texts) == len(parts):
             is_marked = self._manners.is_wide and any(text.cache for text in texts)
             if not is_marked and (len(texts) < 2 or self._manners.is_plain):
@@ -118,8 +122,8 @@ class _Writer:
         return _written_document(part) or media.write_media(part)
 
     def _result(self, result: ToolResult) -> None:
-        texts: list[Text | Media | Foreign] = [part for part in result.parts if isinstance(part, Text)]
-        shown = [part for part in result.parts if isinstance(part, Media)]
+        texts: list[Text | Media | Foreign] = [part for part in result.parts if type(part) is Text]
+        shown = [part for part in result.parts if type(part) is Media]
         if result.is_error and result.at:
             self._lost.add(f"{result.at}.is_error")
         if result.cache and texts and isinstance(last := texts[-1], Text):
@@ -149,27 +153,28 @@ class _Writer:
         calls: list[Json] = []
         found: Json = {"role": "assistant", "content": None}
         for part in message.parts:
-            if isinstance(part, Text):
+            if type(part) is Text:
                 texts.append(part)
                 self._thought(found, part)
-            elif isinstance(part, Foreign):
+            elif type(part) is Foreign:
                 texts.append(part)
-            elif isinstance(part, Thinking):
+            elif type(part) is Thinking:
                 thoughts.append(part)
-            elif isinstance(part, ToolCall):
+            elif type(part) is ToolCall:
                 calls.append(self._call(part))
-            elif isinstance(part, Media):
+            elif type(part) is Media:
                 self._made(found, part, texts)
-            elif isinstance(part, Refusal) and not self._manners.is_plain:
+            elif type(part) is Refusal and not self._manners.is_plain:
                 found["refusal"] = found.get("refusal", "") + part.text
-            elif isinstance(part, Refusal):
+            elif type(part) is Refusal:
                 texts.append(Text(part.text, at=part.at))
             else:
                 self._lost.add(part.at)
-        texts = [part for part in texts if not isinstance(part, Text) or part.text]
+        texts = [part for part in texts if type(part) is not Text or part.text]
         if texts or not (calls or "refusal" in found or "audio" in found):
             found["content"] = self._content(texts, "")
-        self._thinking(found, thoughts, is_current)
+        if thoughts:
+            self._thinking(found, thoughts, is_current)
         if calls:
             found["tool_calls"] = calls
         return found
@@ -250,4 +255,4 @@ def _written_document(part: Media) -> Json | None:
 
 
 def _is_bare(text: Text) -> bool:
-    return not (text.cache or text.citations)
+    return not (text.cache or text.citations or text.signature)

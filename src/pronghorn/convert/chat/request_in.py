@@ -1,5 +1,6 @@
 """A chat request, read into a turn: OpenAI's own fields and those that its imitators added."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 from pronghorn.convert.chat import tools
@@ -16,6 +17,16 @@ from pronghorn.convert.turn import (
     Turn,
 )
 
+_SAMPLING: dict[str, tuple[str, Callable[[Fields, str], Any]]] = {
+    "temperature": ("temperature", Fields.number),
+    "top_p": ("top_p", Fields.number),
+    "presence_penalty": ("presence_penalty", Fields.number),
+    "frequency_penalty": ("frequency_penalty", Fields.number),
+    "top_k": ("top_k", Fields.integer),
+    "seed": ("seed", Fields.integer),
+    "n": ("choices", Fields.integer),
+    "stop": ("stop", Fields.strings),
+}
 _EFFORTS = frozenset(get_args(Effort))
 _TIERS = frozenset({"auto", "default", "flex", "priority"})
 
@@ -76,12 +87,9 @@ def _read_sampling(given: _Given) -> None:
     limit, older = fields.integer("max_completion_tokens"), fields.integer("max_tokens")
     given.put("max_output_tokens", older, "max_tokens")
     given.put("max_output_tokens", limit, "max_completion_tokens")
-    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
-        given.put(name, fields.number(name), name)
-    for name in ("top_k", "seed"):
-        given.put(name, fields.integer(name), name)
-    given.put("choices", fields.integer("n"), "n")
-    given.put("stop", fields.strings("stop"), "stop")
+    for name, (field, read) in _SAMPLING.items():
+        if name in fields.members:
+            given.put(field, read(fields, name), name)
     top = fields.integer("top_logprobs")
     if top:
         given.put("logprobs", True, "top_logprobs")

@@ -80,7 +80,7 @@ def _write_tools(turn: Turn, manners: Manners, body: Json, lost: Losses) -> None
     # Few but OpenAI know a list of allowed tools: elsewhere the others are not told of.
     is_filtered = not manners.is_openai and choice is not None and _is_list(choice.names, choice.mode)
     for tool in turn.tools:
-        if isinstance(tool, HostedTool):
+        if type(tool) is HostedTool:
             if tool.kind == "web_search":
                 body["web_search_options"] = tools.write_search(tool, lost)
             elif tool.origin == "chat":

@@ -19,6 +19,7 @@ _NUMBERS = {
     "presencePenalty": "presence_penalty",
     "frequencyPenalty": "frequency_penalty",
 }
+_PLAIN = _INTEGERS.keys() | _NUMBERS.keys()
 _SCHEMAS = ("responseJsonSchema", "responseSchema")
 _LEVELS: dict[str, Any] = {
     "MINIMAL": "minimal",
@@ -38,11 +39,13 @@ def give(turn: Turn, name: str, value: Any, at: str) -> None:
 
 def read_config(config: Named, turn: Turn) -> None:
     for field, name in _INTEGERS.items():
-        if config.has(field):
+        if field in config.members:
             give(turn, name, config.integer(field), config.path(field))
     for field, name in _NUMBERS.items():
-        if config.has(field):
+        if field in config.members:
             give(turn, name, config.number(field), config.path(field))
+    if config.members.keys() <= _PLAIN:
+        return  # nothing else was said, as in most requests
     give(turn, "stop", config.strings("stopSequences"), config.path("stopSequences"))
     _read_logprobs(config, turn)
     _read_format(config, turn)

@@ -18,14 +18,13 @@ _NOTHING: Json = {"text": "."}
 
 
 class _Content:
+    __slots__ = ("kind", "parts", "said")
+
     def __init__(self, kind: Literal["user", "model", "results"]) -> None:
         self.kind = kind
         self.parts: list[Json] = []
-        self.first_call = ""
-        """Where the first call comes from."""
-
-    def written(self) -> Json:
-        return {"role": "model" if self.kind == "model" else "user", "parts": self.parts}
+        self.said: list[Message] = []
+        """What `parts` are made of, but for results."""
 
 
 class Contents:
@@ -53,33 +52,34 @@ class Contents:
         if self._model.is_new:
             self._sign()
         for before, content in pairwise(contents):
-            if content.kind == "results":
+            if content.kind == "results" and len(content.parts) > 1:
                 content.parts.sort(key=_order(before.parts))
         if not has_ids:
             self._forget_ids()
-        return [content.written() for content in contents]
+        return [
+            {"role": "model" if content.kind == "model" else "user", "parts": content.parts}
+            for content in contents
+        ]
 
     def _written(self, message: Message) -> list[Json]:
         if message.name:
             self._lost.add(f"{message.at}.name")
-        written = [self._parts.write(part) for part in message.parts]
-        return [part for part in written if part is not None]
+        return self._parts.write(message.parts)
 
     def _add(self, message: Message) -> None:
-        if message.role == "tool":
+        role = message.role
+        if role == "tool":
             self._add_results(message)
             return
         parts = self._written(message)
-        if message.role in _SYSTEM:
+        if role in _SYSTEM:
             for part in parts:
                 part["text"] = f"<system>\n{part['text']}\n</system>"
-        is_model = message.role == "assistant"
-        if not parts and (is_model or message.role in _SYSTEM):
+        if not parts and role != "user":
             return
-        content = self._last("model" if is_model else "user")
+        content = self._last("model" if role == "assistant" else "user")
         content.parts += parts
-        if is_model and not content.first_call:
-            content.first_call = _first_call(message)
+        content.said.append(message)
 
     def _last(self, kind: Literal["user", "model"]) -> _Content:
         if not self._contents or self._contents[-1].kind != kind:
@@ -89,12 +89,12 @@ class Contents:
     def _add_results(self, message: Message) -> None:
         content = self._results()
         for part in message.parts:
-            if isinstance(part, ToolResult):
+            if type(part) is ToolResult:
                 response, after = self._parts.result(part)
                 content.parts.append(response)
                 if after:
                     self._last("user").parts += after
-            elif isinstance(part, Text):
+            elif type(part) is Text:
                 self._last("user").parts += [{"text": part.text}] if part.text else []
 
     def _results(self) -> _Content:
@@ -116,7 +116,7 @@ class Contents:
             call = next((part for part in content.parts if "functionCall" in part), None)
             if call is not None and "thoughtSignature" not in call:
                 call["thoughtSignature"] = DUMMY
-                self._lost.add(content.first_call)
+                self._lost.add(_first_call(content.said))
 
     def _forget_ids(self) -> None:
         for content in self._contents:
@@ -132,5 +132,6 @@ def _order(parts: list[Json]) -> Callable[[Json], int]:
     return lambda part: places.get(part["functionResponse"]["id"], len(parts))
 
 
-def _first_call(message: Message) -> str:
-    return next((part.at for part in message.parts if isinstance(part, ToolCall)), "")
+def _first_call(said: list[Message]) -> str:
+    """Where it comes from."""
+    return next((part.at for message in said for part in message.parts if type(part) is ToolCall), "")

@@ -1,6 +1,7 @@
 """What a model's name tells about the model. Of a name that is not Google's nothing is known: it may do all."""
 
 import re
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 _VERSION = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
@@ -23,6 +24,7 @@ class Facts(NamedTuple):
     """Functions beside built-in tools, and either beside an answer in JSON."""
 
 
+@lru_cache(maxsize=1024)
 def facts(model: str) -> Facts:
     version = _version(model)
     is_new = version >= (3, 0) or _LATEST.search(model) is not None

@@ -8,6 +8,9 @@ from typing import Any
 
 from pronghorn.convert.fields import Fields, Json
 
+_AS_ASKED: dict[str, str] = {}
+"""Of an object whose members all are in camelCase, as nearly always; never changed."""
+
 
 def camel(name: str) -> str:
     head, *rest = name.strip("_").split("_")
@@ -19,9 +22,10 @@ class Named(Fields):
 
     def __init__(self, value: Any, at: str) -> None:
         super().__init__(value, at)
-        self._written: dict[str, str] = {}
-        if any("_" in name for name in self.members):
+        self._written = _AS_ASKED
+        if "_" in "".join(self.members):
             folded: Json = {}
+            self._written = {}
             for name, member in value.items():
                 known = camel(name)
                 if folded.get(known) is None:

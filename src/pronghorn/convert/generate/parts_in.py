@@ -9,10 +9,12 @@ from pronghorn.convert.generate import signatures
 from pronghorn.convert.generate.media import from_address, from_data
 from pronghorn.convert.generate.names import Named
 from pronghorn.convert.generate.signatures import NAME
-from pronghorn.convert.turn import Foreign, Media, Part, Signature, Text, Thinking, ToolCall, ToolResult
+from pronghorn.convert.turn import Foreign, Json, Media, Part, Signature, Text, Thinking, ToolCall, ToolResult
 
 Unknown = list[str]
 
+_CALL = {"id", "name", "args"}
+_RESPONSE = {"id", "name", "response"}
 _RESULTS = ("result", "output", "content")
 _DETAILS = {
     "MEDIA_RESOLUTION_LOW": "low",
@@ -57,8 +59,12 @@ def read_part(value: Any, at: str, calls: Calls, unknown: Unknown) -> Part | Non
     """None for a part that says nothing."""
     if isinstance(value, str):
         return Text(value, at=at)
-    if type(value) is dict and len(value) == 1 and type(value.get("text")) is str:
-        return Text(value["text"], at=at)  # nearly all parts are so
+    if type(value) is dict and len(value) == 1:
+        if type(text := value.get("text")) is str:
+            return Text(text, at=at)  # nearly all parts are so
+        plain = _plain_call(value, at, calls)
+        if plain is not None:
+            return plain
     fields = Named(value, at)
     proof = fields.text("thoughtSignature")
     is_thought = fields.flag("thought") or False
@@ -66,6 +72,23 @@ def read_part(value: Any, at: str, calls: Calls, unknown: Unknown) -> Part | Non
     if part is not None and not isinstance(part, Foreign):
         unknown += fields.left()
     return part
+
+
+def _plain_call(value: Json, at: str, calls: Calls) -> Part | None:
+    """A call or its response as they are documented, with nothing beside it, and quickly; None for any other."""
+    [(kind, inner)] = value.items()
+    if type(inner) is not dict:
+        return None
+    id, name = inner.get("id"), inner.get("name")
+    if type(name) is not str or (id is not None and type(id) is not str):
+        return None
+    if kind == "functionCall" and inner.keys() <= _CALL and type(args := inner.get("args")) is dict:
+        return ToolCall(calls.called(id, name), name, json_text(args), at=at)
+    if kind == "functionResponse" and inner.keys() <= _RESPONSE:
+        text, is_error = _told(inner.get("response"))
+        said: list[Text | Media] = [Text(text, at=f"{at}.functionResponse.response")]
+        return ToolResult(calls.answered(id, name), said, name, is_error, at=at)
+    return None
 
 
 def _read(
@@ -165,14 +188,14 @@ def _detail(fields: Named, unknown: Unknown) -> str:
 
 def settle(parts: list[Part]) -> list[Part]:
     """What a model said in pieces, as its streams have it: one part again, with the signature that comes last."""
-    if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].text:
+    if len(parts) == 1 and type(only := parts[0]) is Text and only.text:
         return parts
     settled: list[Part] = []
     for part in parts:
         last = settled[-1] if settled else None
-        if isinstance(part, Text) and not part.text and part.signature is None:
+        if type(part) is Text and not part.text and part.signature is None:
             continue
-        if isinstance(part, Text) and isinstance(last, Text) and last.signature is None:
+        if type(part) is Text and type(last) is Text and last.signature is None:
             last.text += part.text
             last.signature = part.signature
         elif _goes_on(part, last):

@@ -51,20 +51,26 @@ class Parts:
         self._model = model
         self._lost = lost
 
-    def write(self, part: Part) -> Json | None:
-        if isinstance(part, Text):
+    def write(self, parts: list[Part]) -> list[Json]:
+        if len(parts) == 1 and type(text := parts[0]) is Text and _is_bare(text):
+            return [{"text": text.text}]  # nearly every message
+        written = [self._part(part) for part in parts]
+        return [part for part in written if part is not None]
+
+    def _part(self, part: Part) -> Json | None:
+        if type(part) is Text:
             return self._text(part)
-        if isinstance(part, Media):
+        if type(part) is Media:
             return self._media(part)
-        if isinstance(part, ToolCall):
+        if type(part) is ToolCall:
             return self._call(part)
-        if isinstance(part, Refusal) and part.text:
+        if type(part) is Refusal and part.text:
             return {"text": part.text}
-        if isinstance(part, Thinking):
+        if type(part) is Thinking:
             proof = _own(part.signature)
             if proof:
                 return {"text": part.text, "thought": True, "thoughtSignature": proof}
-        if isinstance(part, Foreign) and part.origin == NAME:
+        if type(part) is Foreign and part.origin == NAME:
             return part.raw
         self._lost.add(part.at)
         return None
@@ -110,7 +116,7 @@ class Parts:
     def result(self, part: ToolResult) -> tuple[Json, list[Json]]:
         """The response, and what of it has to be shown after it in a content of its own."""
         self._lose_cache(part.cache, part.at)
-        texts = [item for item in part.parts if isinstance(item, Text)]
+        texts = [item for item in part.parts if type(item) is Text]
         for text in texts:
             self._lose_cache(text.cache, text.at)
         response: Json = {"id": part.call_id, "name": part.name}
@@ -118,7 +124,7 @@ class Parts:
         inside: list[Json] = []
         after: list[Json] = []
         for item in part.parts:
-            written = self._media(item) if isinstance(item, Media) else None
+            written = self._media(item) if type(item) is Media else None
             if written is None:
                 continue
             if self._model.is_new and "inlineData" in written:
@@ -136,6 +142,10 @@ class Parts:
     def _lose_cache(self, cache: str, at: str) -> None:
         if cache:
             self._lost.add(f"{at}.cache_control")
+
+
+def _is_bare(text: Text) -> bool:
+    return bool(text.text) and not (text.cache or text.citations or text.signature)
 
 
 def _own(signature: Signature | None) -> str:

@@ -17,14 +17,16 @@ from pronghorn.convert.turn import (
     Json,
     Message,
     Part,
+    Role,
     Text,
     Tool,
+    ToolCall,
     ToolChoice,
     ToolResult,
     Turn,
 )
 
-_ROLES = {
+_ROLES: dict[str, Role] = {
     "user": "user",
     "": "user",
     "function": "user",
@@ -33,7 +35,6 @@ _ROLES = {
     "assistant": "assistant",
     "system": "system",
 }
-_PLAIN = {"role", "parts"}
 _MODES: dict[str, Any] = {
     "AUTO": "auto",
     "MODE_UNSPECIFIED": "auto",
@@ -73,7 +74,7 @@ def _read_system(fields: Named, unknown: Unknown) -> list[Message]:
     for value, place in fields.many("systemInstruction"):
         _, parts = _read_content(value, place, Calls(), unknown)
         for part in parts:
-            if not isinstance(part, Text):
+            if type(part) is not Text:
                 unknown.append(part.at)
             elif part.text:
                 kept.append(part)
@@ -86,35 +87,53 @@ def _read_contents(fields: Named, unknown: Unknown) -> list[Message]:
     calls = Calls()
     messages: list[Message] = []
     for value, at in fields.many("contents"):
-        is_model = _is_model(value)
+        is_plain = _is_plain(value)
+        is_model = value["role"] == "model" if is_plain else _is_model(value)
         goes_on = is_model and bool(messages) and messages[-1].role == "assistant"
         if is_model and not goes_on:
             calls.begin()
-        role, parts = _read_content(value, at, calls, unknown)
-        if len(parts) == 1 and isinstance(parts[0], Text) and not goes_on:
-            messages.append(Message(role, parts, at=at))  # type: ignore[arg-type]
+        if is_plain:
+            role: Role = "assistant" if is_model else "user"
+            parts = _read_parts(value["parts"], at, calls, unknown)
         else:
+            role, parts = _read_content(value, at, calls, unknown)
+        kinds = [type(part) for part in parts]
+        if role == "user" and ToolCall in kinds:
+            raise wrong(f"{at}.role", "`model` where a function is called")
+        if goes_on or ToolResult in kinds:
             messages += _split(role, parts, at, messages[-1] if goes_on else None)
+        else:
+            messages.append(Message(role, parts, at=at))
     for message in messages:
         if message.role == "assistant":
             message.parts = settle(message.parts)
     return messages
 
 
-def _split(role: str, parts: list[Part], at: str, last: Message | None) -> list[Message]:
+def _is_plain(value: Any) -> bool:
+    """As nearly all contents are: there is no need to look for odd spellings."""
+    return (
+        type(value) is dict
+        and len(value) == 2
+        and ((role := value.get("role")) == "user" or role == "model")
+        and type(value.get("parts")) is list
+    )
+
+
+def _split(role: Role, parts: list[Part], at: str, last: Message | None) -> list[Message]:
     """What a model says comes before results of functions, what a user says after them.
 
     `last` is the message that goes on.
     """
-    results: list[Part] = [part for part in parts if isinstance(part, ToolResult)]
-    others: list[Part] = [part for part in parts if not isinstance(part, ToolResult)]
+    results: list[Part] = [part for part in parts if type(part) is ToolResult]
+    others: list[Part] = [part for part in parts if type(part) is not ToolResult]
     told = [Message("tool", results, at=at)] if results else []
     if last is not None:
         last.parts += others
         return told
     if results and not others:
         return told
-    said = Message(role, others, at=at)  # type: ignore[arg-type]
+    said = Message(role, others, at=at)
     return [said, *told] if role == "assistant" else [*told, said]
 
 
@@ -132,14 +151,12 @@ def _is_model(value: Any) -> bool:
     return role == "model" or (role != "user" and _ROLES.get(str(role).lower()) == "assistant")
 
 
-def _read_content(value: Any, at: str, calls: Calls, unknown: Unknown) -> tuple[str, list[Part]]:
+def _read_content(value: Any, at: str, calls: Calls, unknown: Unknown) -> tuple[Role, list[Part]]:
     """A content, or what stands for one: a text, or a part alone."""
     if isinstance(value, str):
         return "user", [Text(value, at=at)]
-    if type(value) is dict and value.keys() == _PLAIN and type(value["parts"]) is list:
-        role = _ROLES.get(value["role"]) if type(value["role"]) is str else None
-        if role is not None:  # nearly all contents are so: no need to look for odd spellings
-            return role, _read_parts(value["parts"], at, calls, unknown)
+    if type(value) is dict and len(value) == 1 and type(value.get("parts")) is list:
+        return "user", _read_parts(value["parts"], at, calls, unknown)  # as system instructions are
     fields = Named(value, at)
     role = _ROLES.get((fields.text("role") or "").lower())
     if role is None:

@@ -9,6 +9,7 @@ from pronghorn.convert.generate.tools_out import write_tools
 from pronghorn.convert.turn import Json, Media, Turn
 
 _CATEGORIES = ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
+_UNBLOCKED = [{"category": f"HARM_CATEGORY_{name}", "threshold": "BLOCK_NONE"} for name in _CATEGORIES]
 _TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
 
 
@@ -31,9 +32,7 @@ def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
     write_tools(body, turn, model, lost)
     if config.written:
         body["generationConfig"] = config.written
-    body["safetySettings"] = [
-        {"category": f"HARM_CATEGORY_{name}", "threshold": "BLOCK_NONE"} for name in _CATEGORIES
-    ]
+    body["safetySettings"] = _UNBLOCKED
     if turn.service_tier in _TIERS and not is_vertex:
         body["serviceTier"] = _TIERS[turn.service_tier]
     elif turn.service_tier not in (None, "auto", "default"):

@@ -11,10 +11,10 @@ _UNSAID = frozenset({"type", "properties", "required", "additionalProperties", "
 
 def write_tools(body: Json, turn: Turn, model: Facts, lost: Losses) -> None:
     """Adds `tools` and `toolConfig`. Functions win over built-in tools where a model takes one kind alone."""
-    functions = [_function(tool, lost) for tool in turn.tools if isinstance(tool, Tool)]
+    functions = [_function(tool, lost) for tool in turn.tools if type(tool) is Tool]
     tools: list[Json] = [{"functionDeclarations": functions}] if functions else []
     for tool in turn.tools:
-        if isinstance(tool, HostedTool):
+        if type(tool) is HostedTool:
             if functions and not model.mixes_tools:
                 lost.add(tool.at)
             else:

@@ -26,9 +26,14 @@ def read_content(value: Any, at: str, unknown: Unknown) -> list[Part]:
 def read_block(value: Any, at: str, unknown: Unknown) -> Part:
     if isinstance(value, str):
         return Text(value, at=at)
+    if (
+        type(value) is dict
+        and len(value) == 2
+        and type(text := value.get("text")) is str
+        and value.get("type") == "text"
+    ):
+        return Text(text, at=at)  # nearly every block
     fields = Fields(value, at)
-    if len(value) == 2 and value.get("type") == "text" and isinstance(value.get("text"), str):
-        return Text(value["text"], at=at)  # nearly every block
     reader = _READERS.get(fields.required_text("type"))
     if reader is None:
         return Foreign(NAME, fields.members, at)

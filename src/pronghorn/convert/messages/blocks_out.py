@@ -47,26 +47,26 @@ class Blocks:
     def write(self, parts: list[Part], role: Role) -> list[Json]:
         if len(parts) == 1 and type(text := parts[0]) is Text and _is_bare(text):
             return [{"type": "text", "text": text.text}]  # nearly every message
-        written = (self._block(part, role) for part in parts)
+        written = [self._block(part, role) for part in parts]
         return [block for block in written if block is not None]
 
     def _block(self, part: Part, role: Role) -> Json | None:
-        if isinstance(part, Text):
+        if type(part) is Text:
             return self._text(part, role)
-        if isinstance(part, Refusal):
+        if type(part) is Refusal:
             return {"type": "text", "text": part.text} if part.text.strip() else None
-        if isinstance(part, ToolCall):
+        if type(part) is ToolCall:
             arguments = custom.wrap(part.arguments) if part.is_custom else as_object(part.arguments)
             block = {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments}
             self._lose_signature(part)
             return self.mark(block, part.cache, part.at)
-        if isinstance(part, ToolResult):
+        if type(part) is ToolResult:
             return self._tool_result(part)
-        if isinstance(part, Thinking) and role == "assistant":
+        if type(part) is Thinking and role == "assistant":
             return self._thinking(part)
-        if isinstance(part, Media) and role in ("user", "tool"):
+        if type(part) is Media and role in ("user", "tool"):
             return self._media(part)
-        if isinstance(part, Foreign) and part.origin == NAME:
+        if type(part) is Foreign and part.origin == NAME:
             return part.raw
         self._lost.add(part.at)
         return None

@@ -49,7 +49,7 @@ def _finished(written: list[Json]) -> list[Json]:
         content = message["content"]
         if not content:
             content.append(dict(_NOTHING))
-        elif message["role"] == "user" and any(block["type"] == "tool_result" for block in content):
+        elif message["role"] == "user" and len(content) > 1:
             content.sort(key=lambda block: block["type"] != "tool_result")
     return written
 

@@ -125,8 +125,8 @@ def _read_message(fields: Fields, unknown: Unknown) -> list[Message]:
         return [Message("assistant", settle(parts), at=fields.at)]
     if role != "user":
         raise wrong(fields.path("role"), "`user`, `assistant` or `system`")
-    results: list[Part] = [part for part in parts if isinstance(part, ToolResult)]
-    others: list[Part] = [part for part in parts if not isinstance(part, ToolResult)]
+    results: list[Part] = [part for part in parts if type(part) is ToolResult]
+    others: list[Part] = [part for part in parts if type(part) is not ToolResult]
     messages = [Message("tool", results, at=fields.at)] if results else []
     return messages + _spoken(others, fields.at, unknown) if others or not results else messages
 

@@ -64,7 +64,7 @@ def _write_tools(turn: Turn, model: Facts, blocks: Blocks, lost: Losses) -> list
     allowed = choice.names if choice is not None and not is_named else []
     written = []
     for tool in turn.tools:
-        if isinstance(tool, HostedTool):
+        if type(tool) is HostedTool:
             block = _hosted_tool(tool, lost)
             if block is not None:
                 written.append(block)

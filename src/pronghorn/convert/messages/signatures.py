@@ -15,7 +15,7 @@ def read_signature(text: str | None) -> Signature | None:
 
 def is_carrier(part: Part) -> bool:
     return (
-        isinstance(part, Thinking)
+        type(part) is Thinking
         and not part.text
         and not part.is_redacted
         and part.signature is not None

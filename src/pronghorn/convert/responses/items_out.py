@@ -39,13 +39,13 @@ class _Writer:
             self._lose(message.at, ".name")
         if message.role == "assistant":
             for part in message.parts:
-                if not isinstance(part, ToolResult):
+                if type(part) is not ToolResult:
                     self._said(part)
                 else:
                     self._lost.add(part.at)
         elif message.role == "tool":
             for part in message.parts:
-                if isinstance(part, ToolResult):
+                if type(part) is ToolResult:
                     self._result(part)
                 else:
                     self._lost.add(part.at)
@@ -92,20 +92,20 @@ class _Writer:
         return media.write_media(part)
 
     def _said(self, part: Text | Media | Thinking | ToolCall | Refusal | Foreign) -> None:
-        if isinstance(part, Text):
+        if type(part) is Text:
             self._text(part)
-        elif isinstance(part, Refusal):
+        elif type(part) is Refusal:
             self._message({"type": "refusal", "refusal": part.text})
-        elif isinstance(part, ToolCall):
+        elif type(part) is ToolCall:
             self._cache(part)
             self._signature(part)
             self.items.append(call_item(part))
-        elif isinstance(part, Thinking):
+        elif type(part) is Thinking:
             if part.signature is not None and part.signature.origin == NAME:
                 self.items.append(signatures.write_item(part))
             else:
                 self._lost.add(part.at)
-        elif isinstance(part, Foreign) and part.origin == NAME:
+        elif type(part) is Foreign and part.origin == NAME:
             self.items.append(part.raw)
         else:
             self._lost.add(part.at)

@@ -59,7 +59,7 @@ def _write_tools(turn: Turn, body: Json, lost: Losses) -> None:
             lost.add(turn.at.get("tool_choice", ""))
         return
     body["tools"] = [
-        tools.write_hosted(tool, lost) if isinstance(tool, HostedTool) else _tool(tool, lost)
+        tools.write_hosted(tool, lost) if type(tool) is HostedTool else _tool(tool, lost)
         for tool in turn.tools
     ]
     if choice is not None:

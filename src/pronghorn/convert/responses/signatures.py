@@ -58,7 +58,7 @@ def _string(value: Any) -> str:
 
 def settle(parts: list[Part | Carried]) -> list[Part]:
     """Each carried signature goes to its part; to a text without words where there is none."""
-    if not any(isinstance(part, Carried) for part in parts):
+    if Carried not in map(type, parts):
         return parts  # type: ignore[return-value]  # as was just seen
     settled: list[Part] = []
     waiting: Carried | None = None
