@@ -21,7 +21,7 @@ BODY_LIMIT_US = 100.0
 EVENT_LIMIT_US = 15.0
 BODY_BYTES = 4_096
 PIECES = 200
-ROUNDS = 5
+ROUNDS = 15
 _TO = Target(model="m", now_s=1_700_000_000)
 _SENTENCE = "The quick brown fox jumps over the lazy dog. "
 _SCHEMA: Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -1,7 +1,6 @@
 """The dispatcher: one look at the path decides which door a request goes to, before any framework sees it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import ref
@@ -13,7 +12,7 @@ from pronghorn.api import billing, body, chat_with_input, front, gemini, models,
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.known_head import KnownHead
 from pronghorn.api.paths import normalise
-from pronghorn.api.reply import Receive, Reply, Scope, Send
+from pronghorn.api.reply import Connection, Receive, Reply, Scope, Send
 from pronghorn.convert import errors
 from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.errors import (
@@ -32,7 +31,7 @@ from pronghorn.observability import Metrics
 from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay, Responses, Sink
 from pronghorn.relay.endpoints import JSON, MULTIPART
 from pronghorn.relay.exchange import STRICT
-from pronghorn.relay.fast_lane import Flight
+from pronghorn.relay.fast_lane import Flight, Usual
 from pronghorn.relay.idempotency import IDEMPOTENCY_KEY, Idempotency
 from pronghorn.relay.outgoing import SIMULATE
 from pronghorn.routing import Grant, Loader, Snapshot
@@ -68,24 +67,13 @@ _UNUSUAL = frozenset((IDEMPOTENCY_KEY, SIMULATE, HEADER.encode(), STRICT, b"cont
 class Cycle(Protocol):
     """A request as the server has it."""
 
-    scope: Scope
+    connection: Connection
     send: Send
     known: KnownHead
     whole: bytes
 
     def go_on(self, app: Asgi) -> None:
         """Call `app` for it, as a task."""
-
-
-@dataclass(slots=True)
-class Usual:
-    """What is known of a request whose head came before. Without an `endpoint` it is not for the fast lane."""
-
-    snapshot: "ref[Snapshot]"
-    """Of which it is true; not kept alive by connections that sleep."""
-    endpoint: Endpoint | None = None
-    grant: Grant | None = None
-    client_ip: str = ""
 
 
 class Dispatcher:
@@ -132,7 +120,7 @@ class Dispatcher:
         if endpoint is None and scope["path"].startswith("/manage/"):
             await (await self._manage())(scope, receive, send)
             return
-        reply = Reply(scope, send, request_id())
+        reply = Reply(scope.get("pronghorn.connection"), send, request_id())
         try:
             if scope["method"] == "OPTIONS":
                 await _preflight(scope, reply)
@@ -149,36 +137,35 @@ class Dispatcher:
 
     def at_once(self, cycle: Cycle) -> Flight | None:
         """Begin a request without a task. None: it has to be called for as usual."""
-        scope, known, body, snapshot = cycle.scope, cycle.known, cycle.whole, self._loader.snapshot
-        usual = known.about
-        if usual is None or usual.snapshot() is not snapshot:
-            usual = known.about = self._usual(scope, snapshot)
-        endpoint = usual.endpoint
-        if endpoint is None or len(body) > self._settings.max_body_bytes:
+        known, body, snapshot = cycle.known, cycle.whole, self._loader.snapshot
+        about = known.about
+        if about is None or about[0]() is not snapshot:
+            about = known.about = ref(snapshot), self._usual(known.scope(len(body)), snapshot)
+        usual: Usual | None = about[1]
+        if usual is None or len(body) > self._settings.max_body_bytes:
             return None
-        if endpoint.name == "chat" and chat_with_input.is_one(body):
+        if usual.endpoint.name == "chat" and chat_with_input.is_one(body):
             return None
-        reply = Reply(scope, cycle.send, request_id())
-        headers = scope["pronghorn.headers"]
-        incoming = Incoming(reply.request_id, headers, body, None, usual.client_ip, self._clock.now())
+        reply = Reply(cycle.connection, cycle.send, request_id())
+        now_s = self._clock.now()
+        incoming = Incoming(reply.request_id, known.fields(len(body)), body, None, usual.client_ip, now_s)
         resume = partial(self._resume, cycle, reply)
-        return self._relay.fast_lane.begin(incoming, snapshot, usual.grant, endpoint, reply, resume)
+        return self._relay.fast_lane.begin(incoming, snapshot, usual, reply, resume)
 
-    def _usual(self, scope: Scope, snapshot: Snapshot) -> "Usual":
-        """What all requests with this head have in common, as long as the configuration stays the same."""
-        found = Usual(ref(snapshot))
+    def _usual(self, scope: Scope, snapshot: Snapshot) -> Usual | None:
+        """None: they are not for the fast lane."""
         endpoint, headers = self._endpoints.get(scope["path"]), scope["pronghorn.headers"]
         if endpoint is None or not endpoint.is_quick or not _UNUSUAL.isdisjoint(headers):
-            return found
+            return None
         if headers.get(b"content-type", JSON).partition(b";")[0].strip().lower() != JSON:
-            return found
+            return None
         try:
-            grant, found.client_ip = self._doorkeeper.admit(snapshot, scope, self._clock.now())
+            grant, client_ip = self._doorkeeper.admit(snapshot, scope, self._clock.now())
         except PronghornError:
-            return found
-        if not (grant.is_test or grant.gates or grant.is_strict or grant.networks or grant.expires_s):
-            found.endpoint, found.grant = endpoint, grant
-        return found
+            return None
+        if grant.is_test or grant.gates or grant.is_strict or grant.networks or grant.expires_s:
+            return None
+        return Usual(endpoint, grant, client_ip)
 
     def _resume(self, cycle: Cycle, reply: Reply, flight: Flight) -> None:
         """What the fast lane could not end goes on as a task."""

@@ -163,7 +163,7 @@ class Exchange(RequestResponseCycle):
     taken_before = 0
     """`taken` at the last sweep."""
     known: KnownHead | None = None
-    """Its head, where it came before; then `whole` is its body, all of it."""
+    """Its head, where it came before. Then `whole` is its body, all of it, and a `scope` is made if one is needed."""
     whole = b""
     flight: "Flight | None" = None
     """What the application does for it without a task of its own."""
@@ -198,6 +198,8 @@ class Exchange(RequestResponseCycle):
     def go_on(self, app: ASGI3Application) -> None:
         """After all with a task, which runs its way also when the client is gone."""
         self.flight = None
+        if self.known is not None:
+            self.scope = self.known.scope(len(self.whole))
         self.task = self.connection.loop.create_task(self._run(app))
         self.connection.tasks.add(self.task)
 
@@ -426,7 +428,7 @@ class HttpConnection(HttpToolsProtocol):
         body = known.body_of(data)
         if body is None or self.is_stopping or self.pipeline or self._refusal is not None:
             return False
-        cycle = Exchange(self, known.scope(len(body)), True, False)
+        cycle = Exchange(self, None, True, False)
         cycle.add_body(body)
         cycle.more_body = False
         cycle.known, cycle.whole = known, body
@@ -437,12 +439,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def begin_known(self, cycle: Exchange) -> None:
         """At the end of the turn that brought it."""
-        if cycle.disconnected:
+        known = cycle.known
+        if cycle.disconnected or known is None:
             return
         at_once: AtOnce | None = getattr(self.app, "at_once", None)
         if at_once is not None and not self.is_stopping:
             cycle.flight = at_once(cycle)
         if cycle.flight is None:
+            cycle.scope = known.scope(len(cycle.whole))
             self._start_asgi_task(cycle, self.app)
 
     # --- the parser's side
@@ -570,7 +574,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.server_state.default_headers:
             head = _lines(self.server_state.default_headers) + head
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        if cycle.scope["method"] == "HEAD":
+        if cycle.known is None and cycle.scope["method"] == "HEAD":
             body = b""
         if len(body) >= _JOIN_LIMIT:
             self.transport.writelines((b"".join((STATUS_LINE[status], head, end)), body))
@@ -857,8 +861,9 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse(_too_slow("body", limits.body_idle_timeout_s))
 
 
-def _begin_known(cycle: Exchange) -> None:
-    cycle.connection.begin_known(cycle)
+def _begin_known(cycles: list[Exchange]) -> None:
+    for cycle in cycles:
+        cycle.connection.begin_known(cycle)
 
 
 def _expects_continue(version: str, value: bytes) -> bool:

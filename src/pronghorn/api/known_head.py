@@ -5,6 +5,7 @@ through the parser like everything else.
 """
 
 from typing import Any
+from weakref import ref
 
 _LENGTH = b"\r\ncontent-length:"
 MAX_DIGITS = 9
@@ -20,10 +21,11 @@ class KnownHead:
         self._after = after
         self._scope = scope
         self._headers = scope["headers"]
-        self._fields = scope["pronghorn.headers"]
+        self._fields: dict[bytes, bytes] = scope["pronghorn.headers"]
         self._place = [name for name, _ in self._headers].index(b"content-length")
-        self.about: Any = None
-        """What the application remembers of such a request."""
+        self.about: tuple[ref[Any], Any] | None = None
+        """What the application remembers of such a request, and a weak reference to what it is true of: connections
+        that sleep keep nothing alive."""
 
     def body_of(self, data: bytes) -> bytes | None:
         """The body of a request with this head; None if `data` is anything but one such request, whole."""
@@ -39,14 +41,17 @@ class KnownHead:
             return None
         return data[begin:]
 
-    def scope(self, length: int) -> dict[str, Any]:
+    def scope(self, length: int) -> Any:
         """Of a request with a body of `length` bytes."""
-        line = (b"content-length", b"%d" % length)
         headers = self._headers.copy()
-        headers[self._place] = line
+        headers[self._place] = (b"content-length", b"%d" % length)
+        return {**self._scope, "headers": headers, "pronghorn.headers": self.fields(length), "state": {}}
+
+    def fields(self, length: int) -> dict[bytes, bytes]:
+        """The headers of a request with a body of `length` bytes; of a repeated one the last."""
         fields = self._fields.copy()
-        fields[line[0]] = line[1]
-        return {**self._scope, "headers": headers, "pronghorn.headers": fields, "state": {}}
+        fields[b"content-length"] = b"%d" % length
+        return fields
 
 
 def learn(data: bytes, scope: dict[str, Any], body_bytes: int) -> KnownHead | None:

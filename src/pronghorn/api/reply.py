@@ -1,7 +1,7 @@
 """Reply: the caller's end of one HTTP request, over ASGI or, where the server offers it, in a single write."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from pronghorn.relay.incoming import Headers
 
@@ -24,13 +24,36 @@ CORS: Headers = [
 _CORS_LINES = b"".join(b"%b: %b\r\n" % pair for pair in CORS)
 
 
+class Flow(Protocol):
+    write_paused: bool
+
+    async def drain(self) -> None:
+        """Wait until the client has taken enough."""
+
+
+class Connection(Protocol):
+    """What a server offers beyond ASGI, as `scope["pronghorn.connection"]`: see `api.http_protocol`."""
+
+    flow: Flow
+    on_disconnect: Callable[[], None] | None
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None:
+        """A whole answer in one write."""
+
+    def write_part(self, data: bytes) -> None:
+        """A part of a response that was begun without a length."""
+
+    def break_off(self) -> None:
+        """End the response so that it is seen to be cut."""
+
+
 class Reply:
     """A `Sink`. Adds the request id and the CORS headers to whatever is sent."""
 
     __slots__ = ("_connection", "_send", "is_started", "request_id")
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
-        self._connection = scope.get("pronghorn.connection")
+    def __init__(self, connection: Connection | None, send: Send, request_id: str) -> None:
+        self._connection = connection
         self._send = send
         self.request_id = request_id
         self.is_started = False
@@ -39,18 +62,17 @@ class Reply:
         if self._connection is not None:
             self._connection.on_disconnect = callback
 
-    def at_once(self, status: int, headers: Headers, body: bytes) -> None:
-        """`whole` without a pause, where the server offers it."""
+    def at_once(self, status: int, lines: bytes, body: bytes) -> None:
+        """`whole` without a pause, where the server offers it. `lines`: headers, each with its CRLF."""
         assert self._connection is not None
         self.is_started = True
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
         length = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
-        common = b"x-request-id: %b\r\n%b" % (self.request_id.encode(), _CORS_LINES)
-        self._connection.respond(status, lines + length + common, body)
+        head = b"%b%bx-request-id: %b\r\n%b" % (lines, length, self.request_id.encode(), _CORS_LINES)
+        self._connection.respond(status, head, body)
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         if self._connection is not None:
-            self.at_once(status, headers, body)
+            self.at_once(status, b"".join([b"%b: %b\r\n" % pair for pair in headers]), body)
             return
         self.is_started = True
         sized = [(b"content-length", b"%d" % len(body))] if status != 204 else []

@@ -12,11 +12,11 @@ Item = TypeVar("Item")
 
 
 class Batch(Generic[Item]):
-    """One for each event loop and kind of work. `do` must not raise: the rest of the turn would be lost."""
+    """One for each event loop and kind of work. `do` takes all that has come."""
 
     __slots__ = ("_do", "_loop", "_waiting")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, do: Callable[[Item], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, do: Callable[[list[Item]], None]) -> None:
         self._loop = loop
         self._do = do
         self._waiting: list[Item] = []
@@ -28,6 +28,4 @@ class Batch(Generic[Item]):
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        do = self._do
-        for item in waiting:
-            do(item)
+        self._do(waiting)

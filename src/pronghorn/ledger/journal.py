@@ -101,21 +101,18 @@ class Journal:
         self.posted_bytes = posted
         self.is_blocked = written - posted > MAX_BACKLOG_BYTES or now_s - self._moved_at > MAX_BACKLOG_S
 
-    def append(self, record: Record) -> None:
-        """Write one record. Raises `OSError` when the disk refuses; nothing half-written stays behind."""
-        payload = _encoder.encode(record)
-        if len(payload) > MAX_RECORD_BYTES:
-            raise OSError(f"a record of {len(payload)} bytes is larger than any reader takes")
-        frame = _FRAME.pack(len(payload), crc32(payload)) + payload
+    def append(self, *records: Record) -> None:
+        """Write all of them at once. Raises `OSError` when the disk refuses; then none of them stays behind."""
+        data = b"".join([_frame(record) for record in records])
         try:
-            if self._wants_next or self._size + len(frame) > SEGMENT_BYTES:
+            if self._wants_next or self._size + len(data) > SEGMENT_BYTES:
                 self._open_next()
-            self._write(frame)
+            self._write(data)
         except OSError as error:
             self._fault = str(error)
             raise
         self._fault = ""
-        self._size += len(frame)
+        self._size += len(data)
         self._is_dirty = True
         if not self._sync_s:
             _sync(self._file)
@@ -186,6 +183,13 @@ class Journal:
             self.close()
         self._file, self._size, self._wants_next = opened, 0, False
         self._number += 1
+
+
+def _frame(record: Record) -> bytes:
+    payload = _encoder.encode(record)
+    if len(payload) > MAX_RECORD_BYTES:
+        raise OSError(f"a record of {len(payload)} bytes is larger than any reader takes")
+    return _FRAME.pack(len(payload), crc32(payload)) + payload
 
 
 class Segment(NamedTuple):

@@ -91,6 +91,15 @@ class Price:
                 break
             units = tier
         lines = _token_lines(usage, units) if usage.has_parts() else _plain_lines(usage, units)
+        if usage.calls or usage.seconds or usage.characters or usage.images:
+            self._add_others(lines, usage, units)
+        pico_sum = 0
+        for _, count, pico in lines:
+            pico_sum += count * pico
+        return Charge(-(-pico_sum * factor_ppm // _NANO_DIVISOR), lines)
+
+    def _add_others(self, lines: list[Line], usage: Usage, units: "Units") -> None:
+        """What is not counted in tokens."""
         if usage.calls and "call" in units:
             lines.append(("call", usage.calls, units["call"]))
         if usage.seconds and "second" in units:
@@ -99,10 +108,6 @@ class Price:
             lines.append(("character", usage.characters, units["character"]))
         if usage.images and self._per_image:
             lines.append(("image", usage.images, self._image_pico(usage.image_kind)))
-        pico_sum = 0
-        for _, count, pico in lines:
-            pico_sum += count * pico
-        return Charge(-(-pico_sum * factor_ppm // _NANO_DIVISOR), lines)
 
     def bound_tokens(self, tokens_in: int, tokens_out: int, factor_ppm: int) -> int:
         """`bound` for a call that consumes tokens and nothing else."""

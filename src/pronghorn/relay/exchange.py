@@ -30,39 +30,34 @@ log = structlog.get_logger()
 class Exchange:
     """Begins when the key is known; `settle` ends it, once, whatever happened."""
 
-    __slots__ = (
-        "_journal",
-        "_metrics",
-        "adjusted_limit",
-        "attempts",
-        "body_bytes",
-        "channel",
-        "charge",
-        "conversion",
-        "dropped",
-        "endpoint",
-        "first_byte_ms",
-        "grant",
-        "has_entered",
-        "hold",
-        "incoming",
-        "is_begun",
-        "is_settled",
-        "is_stream",
-        "is_timed",
-        "model",
-        "model_name",
-        "ours",
-        "place",
-        "price",
-        "pulse",
-        "started_s",
-        "target",
-        "tokens",
-        "upstream_failure",
-        "upstream_model",
-        "upstream_request_id",
-    )
+    # What is the same for every new exchange costs nothing as a class attribute.
+    conversion: Conversion | EmbeddingConversion | None = None
+    model: Model | None = None
+    """The one that is asked now."""
+    model_name = ""
+    """As the caller asked for it."""
+    ours: tuple[str, ...] = ()
+    """Members of the body that were meant for us, and are not for every vendor."""
+    upstream_model = ""
+    upstream_request_id = ""
+    channel: Channel | None = None
+    place = 0
+    """Of the credential in the channel's pool."""
+    upstream_failure: PronghornError | None = None
+    """What broke the answer off after a part of it had been delivered."""
+    price: Price = FREE
+    hold = 0
+    charge = 0
+    tokens = 0
+    adjusted_limit = 0
+    is_stream = False
+    is_timed = False
+    is_settled = False
+    has_entered = False
+    is_begun = False
+    """The head of a streamed answer is out."""
+    pulse: "Pulse | None" = None
+    first_byte_ms = -1
 
     def __init__(
         self, incoming: Incoming, grant: Grant, endpoint: Endpoint, journal: Journal, metrics: Metrics
@@ -72,37 +67,12 @@ class Exchange:
         self.endpoint = endpoint
         self.target = endpoint
         """What is asked of the vendor; another than `endpoint` where it speaks another dialect."""
-        self.conversion: Conversion | EmbeddingConversion | None = None
         self._journal = journal
         self._metrics = metrics
         self.started_s = time.monotonic()
         self.body_bytes = len(incoming.body)
-        self.model: Model | None = None
-        """The one that is asked now."""
-        self.model_name = ""
-        """As the caller asked for it."""
-        self.ours: tuple[str, ...] = ()
-        """Members of the body that were meant for us, and are not for every vendor."""
-        self.upstream_model = ""
-        self.upstream_request_id = ""
-        self.channel: Channel | None = None
-        self.place = 0
-        """Of the credential in the channel's pool."""
-        self.upstream_failure: PronghornError | None = None
-        """What broke the answer off after a part of it had been delivered."""
-        self.price: Price = FREE
-        self.hold = 0
-        self.charge = 0
-        self.tokens = 0
-        self.adjusted_limit = 0
         self.dropped: list[str] = []
         """What the vendor was not told, as JSON paths of the caller's request."""
-        self.is_stream = self.is_timed = False
-        self.is_settled = self.has_entered = False
-        self.is_begun = False
-        """The head of a streamed answer is out."""
-        self.pulse: Pulse | None = None
-        self.first_byte_ms = -1
         self.attempts: list[Attempt] = []
 
     def elapsed_ms(self) -> int:
@@ -143,25 +113,28 @@ class Exchange:
         """
         if self.is_settled:
             return
-        self.is_settled = True
-        grant = self.grant
-        is_charged = usage is not NOTHING and not is_free
-        cost = self.price.charge(usage, grant.factor_ppm) if is_charged else _NO_CHARGE
-        charge = min(cost.nano, self.hold)
+        charge = 0
         try:
-            self._journal.append(self._record(status, end_reason, usage, finish, error, cost, charge))
-            self.charge = charge
-        except OSError as error_:
-            log.error("journal.write_failed", request_id=self.incoming.id, error=str(error_))
-            raise Unavailable("the gateway cannot write its journal; nothing was charged") from error_
+            record = self.draw_up(status, end_reason, usage, is_free=is_free, finish=finish, error=error)
+            self._journal.append(record)
+            charge = record.charge
+        except OSError as failure:
+            raise unwritten(self.incoming.id, failure) from failure
         finally:
-            grant.purse.settle(self.hold, self.charge)
-            grant.meter.held -= self.hold
-            grant.meter.spent += self.charge
-            self.tokens = usage.input + usage.output
-            if self.has_entered:
-                grant.leave(self.tokens, self.body_bytes)
-            self._count(end_reason, usage)
+            self.close(end_reason, usage, charge)
+
+    def close(self, end_reason: str, usage: Usage, charge: int) -> None:
+        """The second half of `settle`: end the hold, once it is known whether the record could be written."""
+        self.is_settled = True
+        self.charge = charge
+        grant = self.grant
+        grant.purse.settle(self.hold, charge)
+        grant.meter.held -= self.hold
+        grant.meter.spent += charge
+        self.tokens = usage.input + usage.output
+        if self.has_entered:
+            grant.leave(self.tokens, self.body_bytes)
+        self._count(end_reason, usage)
 
     def _count(self, end_reason: str, usage: Usage) -> None:
         metrics, endpoint = self._metrics, self.endpoint.name
@@ -169,17 +142,21 @@ class Exchange:
         metrics.input_tokens[endpoint] += usage.input
         metrics.output_tokens[endpoint] += usage.output
 
-    def _record(
+    def draw_up(
         self,
         status: int,
         end_reason: str,
         usage: Usage,
-        finish: str,
-        error: str,
-        cost: Charge,
-        charge: int,
+        *,
+        is_free: bool = False,
+        finish: str = "",
+        error: str = "",
     ) -> Record:
+        """The first half of `settle`: what is to be written down, and charged if it was."""
         incoming, grant, channel = self.incoming, self.grant, self.channel
+        is_charged = usage is not NOTHING and not is_free
+        cost = self.price.charge(usage, grant.factor_ppm) if is_charged else _NO_CHARGE
+        charge = min(cost.nano, self.hold)
         is_known = self.model is not None  # then its names are the operator's, and were looked at
         duration_ms = self.elapsed_ms()
         self._metrics.duration_ms[self.endpoint.name] += duration_ms
@@ -211,6 +188,11 @@ class Exchange:
             _text(incoming.client_ip, 60),
             self.attempts,
         )
+
+
+def unwritten(request_id: str, failure: OSError) -> Unavailable:
+    log.error("journal.write_failed", request_id=request_id, error=str(failure))
+    return Unavailable("the gateway cannot write its journal; nothing was charged")
 
 
 def _text(text: str, limit: int) -> str:

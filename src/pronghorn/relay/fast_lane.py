@@ -7,22 +7,24 @@ happened, afterwards with the call that is under way. Both ways share each rule 
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from pronghorn.errors import CallerGone, UpstreamError
 from pronghorn.kit.batch import Batch
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.money import format_usd
-from pronghorn.ledger.journal import Attempt, Journal
+from pronghorn.ledger.journal import Attempt, Journal, Record
+from pronghorn.ledger.prices import Price
 from pronghorn.observability import Metrics
 from pronghorn.relay import outgoing
 from pronghorn.relay.answer_headers import answer_headers
 from pronghorn.relay.course import can_do
 from pronghorn.relay.crowd import Crowd
 from pronghorn.relay.endpoints import JSON, Endpoint
-from pronghorn.relay.exchange import Exchange
+from pronghorn.relay.exchange import Exchange, unwritten
 from pronghorn.relay.holding import Holder
-from pronghorn.relay.incoming import Headers, Incoming, Sink
+from pronghorn.relay.incoming import Incoming, Sink
 from pronghorn.relay.measuring import complete, is_free
 from pronghorn.routing import Candidate, Grant, Model, Snapshot
 from pronghorn.routing.budget import RetryBudget
@@ -37,8 +39,30 @@ _STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 class QuickSink(Sink, Protocol):
     """A sink that takes a whole answer at once."""
 
-    def at_once(self, status: int, headers: Headers, body: bytes) -> None:
-        """`whole` without a pause."""
+    def at_once(self, status: int, lines: bytes, body: bytes) -> None:
+        """`whole` without a pause. `lines`: headers, each with its CRLF."""
+
+
+class Way(NamedTuple):
+    """To the one channel that a model has."""
+
+    model: Model
+    price: Price
+    upstream_model: str
+    candidate: Candidate
+    head: bytes
+    """Of the request to the vendor."""
+
+
+@dataclass(slots=True)
+class Usual:
+    """What all requests with one head have in common, as long as the configuration stays the same."""
+
+    endpoint: Endpoint
+    grant: Grant
+    client_ip: str
+    ways: dict[str, Way] = field(default_factory=dict)
+    """By the name of the model."""
 
 
 class FastLane:
@@ -62,7 +86,7 @@ class FastLane:
         self._crowd = crowd
         self._clock = clock
         self._metrics = metrics
-        self.landings: Batch[Flight] = Batch(asyncio.get_running_loop(), Flight.land)
+        self.landings: Batch[Flight] = Batch(asyncio.get_running_loop(), self._land)
         self._limit = settings.max_answer_bytes
         self._deadlines = Deadlines(
             settings.connect_timeout_s,
@@ -75,24 +99,24 @@ class FastLane:
         self,
         incoming: Incoming,
         snapshot: Snapshot,
-        grant: Grant,
-        endpoint: Endpoint,
+        usual: Usual,
         sink: QuickSink,
         resume: Callable[["Flight"], None],
     ) -> "Flight | None":
         """None: it is for the usual way, and nothing has happened yet."""
         if self._crowd.is_full() or not self._journal.is_well():
             return None
+        grant = usual.grant
+        exchange = Exchange(incoming, grant, usual.endpoint, self._journal, self._metrics)
         try:
-            peek = endpoint.peek(incoming.body)
-            candidate = self._candidate(snapshot, grant, endpoint, peek)
-            if candidate is None:
+            peek = usual.endpoint.peek(incoming.body)
+            way = usual.ways.get(peek.model or "") or _find_way(usual, snapshot, exchange, peek)
+            if way is None or not way.candidate.is_well() or peek.stream or peek.models or peek.provider:
                 return None
-            exchange = Exchange(incoming, grant, endpoint, self._journal, self._metrics)
-            call = self._call(exchange, snapshot.models[peek.model or ""], candidate, peek)
+            call = _call(exchange, way, peek)
         except Exception:
             return None  # the usual way meets it again and says what it is
-        if call is None or self._holder.hold_at_once(exchange, peek, exchange.body_bytes) is not None:
+        if exchange.dropped or self._holder.hold_at_once(exchange, peek, exchange.body_bytes) is not None:
             return None
         connection = self._client.begin(call, self._deadlines, self._limit)
         if connection is None:
@@ -102,45 +126,23 @@ class FastLane:
         exchange.has_entered = True
         self._crowd.open += 1
         self._budget.deposit()
-        candidate.begin(self._clock.monotonic())
-        flight = Flight(self, exchange, peek, candidate, connection, sink, resume)
+        way.candidate.begin(self._clock.monotonic())
+        flight = Flight(self, exchange, peek, way.candidate, connection, sink, resume)
         connection.on_news = flight.on_news
         sink.on_disconnect(flight.caller_gone)
         return flight
 
-    @staticmethod
-    def _candidate(snapshot: Snapshot, grant: Grant, endpoint: Endpoint, peek: Peek) -> Candidate | None:
-        """The only one that could be asked, if it is well and speaks the caller's dialect."""
-        name = peek.model
-        if not name or peek.stream or peek.models or peek.provider:
-            return None
-        model = snapshot.models.get(name)
-        if (
-            model is None
-            or model.price is None
-            or model.is_retired
-            or not grant.allows_model(name)
-            or not can_do(model, endpoint)
-            or (snapshot.routes and snapshot.routes.of(name) is not None)
-        ):
-            return None
-        candidate = snapshot.only(name, grant.group)
-        if candidate is None or not candidate.is_well():
-            return None
-        channel = candidate.channel
-        return candidate if channel.gate is None and channel.speaks(endpoint.name) else None
-
-    @staticmethod
-    def _call(exchange: Exchange, model: Model, candidate: Candidate, peek: Peek) -> Call | None:
-        channel = candidate.channel
-        exchange.model = model
-        exchange.model_name = name = model.name
-        assert model.price is not None
-        exchange.price = model.price
-        exchange.channel, exchange.place = channel, candidate.place
-        exchange.upstream_model = channel.models.get(name, name)
-        call = outgoing.build(exchange, channel, peek, None)
-        return None if exchange.dropped else call
+    def _land(self, flights: list["Flight"]) -> None:
+        """All that came in one turn: their records are one write, before the first of them is answered."""
+        read = [flight for flight in flights if flight.read()]
+        failure: OSError | None = None
+        if read:
+            try:
+                self._journal.append(*[flight.record for flight in read])
+            except OSError as error:
+                failure = error
+        for flight in read:
+            flight.land(failure)
 
     def end(self, candidate: Candidate, connection: Connection) -> None:
         """The answer is on its way to the caller."""
@@ -150,10 +152,11 @@ class FastLane:
 
 
 class Flight:
-    """One request from its sending on, until `land` delivers the answer or `hand_over` ends it here."""
+    """One request from its sending on, until it lands or is handed over."""
 
     __slots__ = (
         "_connection",
+        "_content_type",
         "_lane",
         "_resume",
         "_sink",
@@ -162,6 +165,7 @@ class Flight:
         "failure",
         "handle",
         "peek",
+        "record",
     )
 
     def __init__(
@@ -181,6 +185,9 @@ class Flight:
         """What went wrong with us, not with the vendor."""
         self.handle: Handle | None = None
         """With the call that is under way, once it was handed over."""
+        self.record: Record
+        """Once the answer was read."""
+        self._content_type: bytes
         self._lane = lane
         self._connection = connection
         self._sink = sink
@@ -193,18 +200,32 @@ class Flight:
         """The answer is whole, or there will be none."""
         self._lane.landings.add(self)
 
-    def land(self) -> None:
+    def read(self) -> bool:
+        """True: there is a `record` to write, and then to `land`. False: it was handed over."""
         if self.handle is not None:
-            return  # handed over meanwhile
+            return False
         try:
-            is_delivered = self._deliver()
+            is_usual = self._read()
         except Exception as error:  # the usual way raises it where there is somebody to tell
             self.failure = error
-            is_delivered = False
-        if is_delivered:
-            self._lane.end(self.candidate, self._connection)
-        else:
+            is_usual = False
+        if not is_usual:
             self.hand_over()
+        return is_usual
+
+    def land(self, failure: OSError | None) -> None:
+        """Settle and answer. `failure`: the record could not be written."""
+        exchange = self.exchange
+        exchange.close("ok", self.record.usage, 0 if failure is not None else self.record.charge)
+        try:
+            if failure is not None:
+                raise unwritten(exchange.incoming.id, failure)
+            self._answer()
+        except Exception as error:  # as above
+            self.failure = error
+            self.hand_over()
+        else:
+            self._lane.end(self.candidate, self._connection)
 
     def hand_over(self) -> None:
         self._connection.on_news = None
@@ -213,8 +234,8 @@ class Flight:
         self.candidate.leave()  # the usual way begins it anew
         self._resume(self)
 
-    def _deliver(self) -> bool:
-        """False: it is for the usual way, and nothing was settled. What comes after the settlement cannot fail."""
+    def _read(self) -> bool:
+        """False: it is for the usual way."""
         connection, exchange = self._connection, self.exchange
         headers = dict(connection.headers)
         content_type = headers.get(b"content-type", b"")
@@ -225,9 +246,9 @@ class Flight:
             or b"content-encoding" in headers
         ):
             return False
-        body = connection.body()
+        endpoint = exchange.endpoint
         try:
-            reading = exchange.endpoint.read(body, content_type)
+            reading = endpoint.read(connection.body(), content_type)
         except UpstreamError:
             return False
         usage = reading.usage
@@ -237,10 +258,52 @@ class Flight:
         attempt = Attempt(self.candidate.channel.id, connection.status, "", exchange.elapsed_ms())
         exchange.attempts.append(attempt)
         exchange.upstream_request_id = headers.get(b"x-request-id", b"").decode("latin-1")
-        exchange.settle(200, "ok", usage=usage, is_free=is_free(exchange, reading), finish=reading.finish)
-        if exchange.endpoint.is_turn or not content_type:
-            content_type = JSON
-        told = [(b"content-type", content_type), *answer_headers(exchange)]
-        told.append((b"x-pronghorn-cost", format_usd(exchange.charge).encode()))
-        self._sink.at_once(connection.status, told, body)
+        is_empty = is_free(exchange, reading)
+        self.record = exchange.draw_up(200, "ok", usage, is_free=is_empty, finish=reading.finish)
+        self._content_type = JSON if endpoint.is_turn or not content_type else content_type
         return True
+
+    def _answer(self) -> None:
+        connection, exchange = self._connection, self.exchange
+        cost = format_usd(exchange.charge).encode()
+        lines = b"content-type: %b\r\nx-pronghorn-cost: %b\r\n" % (self._content_type, cost)
+        for header in answer_headers(exchange):
+            lines += b"%b: %b\r\n" % header
+        self._sink.at_once(connection.status, lines, connection.body())
+
+
+def _find_way(usual: Usual, snapshot: Snapshot, exchange: Exchange, peek: Peek) -> Way | None:
+    """None: the model wants more looking at, or there is none."""
+    name, grant, endpoint = peek.model or "", usual.grant, usual.endpoint
+    model = snapshot.models.get(name)
+    if (
+        model is None
+        or model.price is None
+        or model.is_retired
+        or not grant.allows_model(name)
+        or not can_do(model, endpoint)
+        or (snapshot.routes and snapshot.routes.of(name) is not None)
+    ):
+        return None
+    candidate = snapshot.only(name, grant.group)
+    if candidate is None or candidate.channel.gate is not None:
+        return None
+    channel = candidate.channel
+    if not channel.speaks(endpoint.name):
+        return None
+    way = Way(model, model.price, channel.models.get(name, name), candidate, b"")
+    _take(exchange, way)
+    way = usual.ways[name] = way._replace(head=outgoing.build(exchange, channel, peek, None).head)
+    return way
+
+
+def _take(exchange: Exchange, way: Way) -> None:
+    exchange.model, exchange.model_name = way.model, way.model.name
+    exchange.price, exchange.upstream_model = way.price, way.upstream_model
+    exchange.channel, exchange.place = way.candidate.channel, way.candidate.place
+
+
+def _call(exchange: Exchange, way: Way, peek: Peek) -> Call:
+    _take(exchange, way)
+    channel = way.candidate.channel
+    return Call(channel.origin, way.head, outgoing.json_body(exchange, channel, peek))

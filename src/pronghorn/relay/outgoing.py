@@ -198,12 +198,14 @@ def _is_ambiguous(body: bytes, members: dict[str, msgspec.Raw], peek: Peek, endp
     True for a member in other letters (some parsers ignore case, and with it Unicode's other s and k). Where the body
     is longer than its members need, one may be there twice, or hide its name in escapes: then it is looked through.
     """
-    names = endpoint.names
-    size = 4 * len(members) + 1  # two quotes, a colon and a comma each, but for the last comma; two braces
-    for name, value in members.items():
-        size += len(name) + len(value)
-        if name not in names and name.casefold() in names:
+    joined = "".join(members)
+    # In lower case already, as nearly always: then none is another in other letters.
+    if not (joined.isascii() and joined.islower()):
+        names = endpoint.names
+        if any(name not in names and name.casefold() in names for name in members):
             return True
+    # Two quotes, a colon and a comma each, but for the last comma; two braces.
+    size = 4 * len(members) + 1 + len(joined) + sum(map(len, members.values()))
     spare = len(body) - size
     if not spare:
         return False

@@ -244,7 +244,11 @@ class Client:
         if connection.is_reusable() and not self._is_closed:
             connection.is_busy = False
             connection.idle_since = self._loop.time()
-            self._idle.setdefault(self._origins[connection], deque()).append(connection)
+            origin = self._origins[connection]
+            idle = self._idle.get(origin)
+            if idle is None:
+                idle = self._idle[origin] = deque()
+            idle.append(connection)
         else:
             connection.close()
             self._forget(connection)
