@@ -199,7 +199,7 @@ class Exchange(RequestResponseCycle):
         """After all with a task, which runs its way also when the client is gone."""
         self.flight = None
         if self.known is not None:
-            self.scope = self.known.scope(len(self.whole))
+            self.scope = self.known.scope(self.received)
         self.task = self.connection.loop.create_task(self._run(app))
         self.connection.tasks.add(self.task)
 
@@ -393,7 +393,13 @@ class HttpConnection(HttpToolsProtocol):
         if self._reading in (_HEAD_BEGUN, _HEAD) or (self._reading == _BETWEEN and self.cycle is None):
             self._since = self.sweeper.now()  # it was let in, and its request is on its way
             return
+        self.sweeper.outbox.flush()
         super().shutdown()
+
+    def _end(self) -> None:
+        """Close, after what waits to be sent."""
+        self.sweeper.outbox.flush()
+        self.transport.close()
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -444,10 +450,16 @@ class HttpConnection(HttpToolsProtocol):
             return
         at_once: AtOnce | None = getattr(self.app, "at_once", None)
         if at_once is not None and not self.is_stopping:
-            cycle.flight = at_once(cycle)
-        if cycle.flight is None:
-            cycle.scope = known.scope(len(cycle.whole))
-            self._start_asgi_task(cycle, self.app)
+            try:
+                cycle.flight = at_once(cycle)
+            except Exception as error:  # the others of this turn are still to be begun
+                self.logger.error("http.at_once_failed", exc_info=error)
+        cycle.whole = b""  # who sleeps after this request keeps nothing of it
+        if cycle.flight is not None:
+            cycle._take_body()
+            return
+        cycle.scope = known.scope(cycle.received)
+        self._start_asgi_task(cycle, self.app)
 
     # --- the parser's side
 
@@ -577,11 +589,10 @@ class HttpConnection(HttpToolsProtocol):
         if cycle.known is None and cycle.scope["method"] == "HEAD":
             body = b""
         if len(body) >= _JOIN_LIMIT:
+            self.sweeper.outbox.flush()
             self.transport.writelines((b"".join((STATUS_LINE[status], head, end)), body))
-        elif cycle.keep_alive:
-            self.sweeper.outbox.write(self.transport, b"".join((STATUS_LINE[status], head, end, body)))
         else:
-            self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+            self.sweeper.outbox.write(self.transport, b"".join((STATUS_LINE[status], head, end, body)))
         if not cycle.keep_alive:
             self._close()
         cycle.set()
@@ -614,7 +625,7 @@ class HttpConnection(HttpToolsProtocol):
             self._hang_up()
             self.pipeline.clear()
             self._reading = _REFUSED
-            self.transport.close()
+            self._end()
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -695,6 +706,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _send_last(self, answer: bytes) -> None:
         self._refusal = None
+        self.sweeper.outbox.flush()
         self.transport.write(answer)
         self._close()
 
@@ -705,18 +717,19 @@ class HttpConnection(HttpToolsProtocol):
         """
         self.pipeline.clear()
         if self._reading in (_BETWEEN, _HEAD_BEGUN, _HEAD) or not self.transport.can_write_eof():
-            self.transport.close()
+            self._end()
         if self.transport.is_closing():
             return
         self._reading = _REFUSED
         self._since = self.sweeper.now()
+        self.sweeper.outbox.flush()
         self.transport.write_eof()
         self.flow.resume_reading()
 
     def _throw_away(self, size: int) -> None:
         self._thrown_away += size
         if self._thrown_away > self.limits.linger_bytes:
-            self.transport.close()
+            self._end()
 
     # --- after a read that ended in the middle of a request
 
@@ -737,7 +750,7 @@ class HttpConnection(HttpToolsProtocol):
         if cycle.response_complete:
             cycle.drained += size
             if cycle.drained > limits.linger_bytes:
-                self.transport.close()
+                self._end()
             return
         cycle.raw += size
         if cycle.raw > limits.body_framing_bytes + 9 * cycle.received:
@@ -828,7 +841,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _check_reading(self, now: float, waited: float) -> None:
         if self.is_stopping and self.cycle is None and waited > self.limits.let_in_s:
-            self.transport.close()
+            self._end()
             return
         limits, reading = self.limits, self._reading
         is_busy = self._active is not None or bool(self.pipeline)
@@ -837,7 +850,7 @@ class HttpConnection(HttpToolsProtocol):
         elif reading == _BETWEEN:
             limit = limits.header_timeout_s if self.cycle is None else limits.keep_alive_s
             if not is_busy and waited > limit:
-                self.transport.close()
+                self._end()
         elif reading == _REFUSED:
             if not is_busy and waited > limits.linger_s:
                 self.transport.abort()
@@ -848,7 +861,7 @@ class HttpConnection(HttpToolsProtocol):
         cycle, limits = self.cycle, self.limits
         if cycle.response_complete:
             if waited > limits.linger_s:
-                self.transport.close()
+                self._end()
             return
         # Who was woken a moment ago is not busy: a client that drips in step with the sweeps gains nothing.
         is_busy = cycle.taken == cycle.taken_before and not cycle.is_waiting()

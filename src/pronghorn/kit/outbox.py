@@ -26,4 +26,8 @@ class Outbox:
         waiting, self._waiting = self._waiting, []
         for transport, data in waiting:
             if not transport.is_closing():
-                transport.write(data)
+                try:
+                    transport.write(data)
+                except Exception as error:  # the fault of one of them: the others get what is theirs
+                    said = {"message": "a write failed", "exception": error, "transport": transport}
+                    self._loop.call_exception_handler(said)

@@ -74,6 +74,14 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
 
 
+def frame(record: Record) -> bytes:
+    """As it stands in a segment. Raises `OSError` for what no reader would take."""
+    payload = _encoder.encode(record)
+    if len(payload) > MAX_RECORD_BYTES:
+        raise OSError(f"a record of {len(payload)} bytes is larger than any reader takes")
+    return _FRAME.pack(len(payload), crc32(payload)) + payload
+
+
 class Journal:
     """The segments that one life of one server writes. `append` from the event loop's thread only."""
 
@@ -101,18 +109,21 @@ class Journal:
         self.posted_bytes = posted
         self.is_blocked = written - posted > MAX_BACKLOG_BYTES or now_s - self._moved_at > MAX_BACKLOG_S
 
-    def append(self, *records: Record) -> None:
-        """Write all of them at once. Raises `OSError` when the disk refuses; then none of them stays behind."""
-        data = b"".join([_frame(record) for record in records])
+    def append(self, record: Record) -> None:
+        """Write one record. Raises `OSError` when the disk refuses; nothing half-written stays behind."""
+        self.append_frames(frame(record))
+
+    def append_frames(self, frames: bytes) -> None:
+        """The same for what `frame` gave, of one record or of several that stand or fall together."""
         try:
-            if self._wants_next or self._size + len(data) > SEGMENT_BYTES:
+            if self._wants_next or self._size + len(frames) > SEGMENT_BYTES:
                 self._open_next()
-            self._write(data)
+            self._write(frames)
         except OSError as error:
             self._fault = str(error)
             raise
         self._fault = ""
-        self._size += len(data)
+        self._size += len(frames)
         self._is_dirty = True
         if not self._sync_s:
             _sync(self._file)
@@ -183,13 +194,6 @@ class Journal:
             self.close()
         self._file, self._size, self._wants_next = opened, 0, False
         self._number += 1
-
-
-def _frame(record: Record) -> bytes:
-    payload = _encoder.encode(record)
-    if len(payload) > MAX_RECORD_BYTES:
-        raise OSError(f"a record of {len(payload)} bytes is larger than any reader takes")
-    return _FRAME.pack(len(payload), crc32(payload)) + payload
 
 
 class Segment(NamedTuple):

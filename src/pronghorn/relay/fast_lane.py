@@ -14,7 +14,7 @@ from pronghorn.errors import CallerGone, UpstreamError
 from pronghorn.kit.batch import Batch
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.money import format_usd
-from pronghorn.ledger.journal import Attempt, Journal, Record
+from pronghorn.ledger.journal import Attempt, Journal, Record, frame
 from pronghorn.ledger.prices import Price
 from pronghorn.observability import Metrics
 from pronghorn.relay import outgoing
@@ -114,10 +114,10 @@ class FastLane:
             if way is None or not way.candidate.is_well() or peek.stream or peek.models or peek.provider:
                 return None
             call = _call(exchange, way, peek)
+            if exchange.dropped or self._holder.hold_at_once(exchange, peek, exchange.body_bytes) is not None:
+                return None
         except Exception:
             return None  # the usual way meets it again and says what it is
-        if exchange.dropped or self._holder.hold_at_once(exchange, peek, exchange.body_bytes) is not None:
-            return None
         connection = self._client.begin(call, self._deadlines, self._limit)
         if connection is None:
             exchange.return_hold()
@@ -135,12 +135,13 @@ class FastLane:
     def _land(self, flights: list["Flight"]) -> None:
         """All that came in one turn: their records are one write, before the first of them is answered."""
         read = [flight for flight in flights if flight.read()]
+        if not read:
+            return
         failure: OSError | None = None
-        if read:
-            try:
-                self._journal.append(*[flight.record for flight in read])
-            except OSError as error:
-                failure = error
+        try:
+            self._journal.append_frames(b"".join([flight.frame for flight in read]))
+        except OSError as error:
+            failure = error
         for flight in read:
             flight.land(failure)
 
@@ -158,14 +159,15 @@ class Flight:
         "_connection",
         "_content_type",
         "_lane",
+        "_record",
         "_resume",
         "_sink",
         "candidate",
         "exchange",
         "failure",
+        "frame",
         "handle",
         "peek",
-        "record",
     )
 
     def __init__(
@@ -185,8 +187,9 @@ class Flight:
         """What went wrong with us, not with the vendor."""
         self.handle: Handle | None = None
         """With the call that is under way, once it was handed over."""
-        self.record: Record
-        """Once the answer was read."""
+        self.frame: bytes
+        """What is to be written down, once the answer was read."""
+        self._record: Record
         self._content_type: bytes
         self._lane = lane
         self._connection = connection
@@ -201,7 +204,7 @@ class Flight:
         self._lane.landings.add(self)
 
     def read(self) -> bool:
-        """True: there is a `record` to write, and then to `land`. False: it was handed over."""
+        """True: there is a `frame` to write, and then to `land`. False: it was handed over."""
         if self.handle is not None:
             return False
         try:
@@ -215,9 +218,9 @@ class Flight:
 
     def land(self, failure: OSError | None) -> None:
         """Settle and answer. `failure`: the record could not be written."""
-        exchange = self.exchange
-        exchange.close("ok", self.record.usage, 0 if failure is not None else self.record.charge)
+        exchange, record = self.exchange, self._record
         try:
+            exchange.close("ok", record.usage, 0 if failure is not None else record.charge)
             if failure is not None:
                 raise unwritten(exchange.incoming.id, failure)
             self._answer()
@@ -259,7 +262,8 @@ class Flight:
         exchange.attempts.append(attempt)
         exchange.upstream_request_id = headers.get(b"x-request-id", b"").decode("latin-1")
         is_empty = is_free(exchange, reading)
-        self.record = exchange.draw_up(200, "ok", usage, is_free=is_empty, finish=reading.finish)
+        self._record = exchange.draw_up(200, "ok", usage, is_free=is_empty, finish=reading.finish)
+        self.frame = frame(self._record)
         self._content_type = JSON if endpoint.is_turn or not content_type else content_type
         return True
 
@@ -269,7 +273,7 @@ class Flight:
         lines = b"content-type: %b\r\nx-pronghorn-cost: %b\r\n" % (self._content_type, cost)
         for header in answer_headers(exchange):
             lines += b"%b: %b\r\n" % header
-        self._sink.at_once(connection.status, lines, connection.body())
+        self._sink.at_once(connection.status, lines, connection.take())
 
 
 def _find_way(usual: Usual, snapshot: Snapshot, exchange: Exchange, peek: Peek) -> Way | None:
