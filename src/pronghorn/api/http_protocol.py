@@ -427,7 +427,7 @@ class HttpConnection(HttpToolsProtocol):
             return
         if len(data) - cycle.received < limits.header_bytes - known_head.MAX_DIGITS:
             self._heads_learned += 1
-            self._known_head = known_head.learn(data, dict(cycle.scope), cycle.received)
+            self._known_head = known_head.learn(data, dict(cycle.scope), cycle.received) or self._known_head
 
     def _serve_known(self, known: KnownHead, data: bytes) -> bool:
         """False: it is another request, or not one alone, and the parser's to read."""

@@ -12,7 +12,9 @@ import httptools
 from pronghorn.errors import PronghornError, UpstreamDropped, UpstreamError, UpstreamTruncated
 from pronghorn.kit.outbox import Outbox
 
-READ_HIGH_WATER = 64 * 1024
+READ_BYTES = 64 * 1024
+"""Of one read: what comes at once may have to be held for a caller who reads slowly."""
+READ_HIGH_WATER = 32 * 1024
 WRITE_HIGH_WATER = 256 * 1024
 MAX_HEAD_BYTES = 256 * 1024
 MAX_HEADERS = 500
@@ -21,8 +23,11 @@ MAX_INTERIM = 16
 
 Headers = list[tuple[bytes, bytes]]
 
+_READ = memoryview(bytearray(READ_BYTES))
+"""For all connections: the parser copies what it takes, before anything else is read."""
 
-class Connection(asyncio.Protocol):
+
+class Connection(asyncio.BufferedProtocol):
     """Idle, or busy with exactly one exchange from `start` until `is_complete` or `error`."""
 
     __slots__ = (
@@ -184,7 +189,13 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _READ
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(_READ[:nbytes])
+
+    def data_received(self, data: bytes | memoryview) -> None:
         if not self.is_busy or self.is_complete:
             # Bytes that nobody asked for: the next answer on this connection could not be trusted.
             self.close()
