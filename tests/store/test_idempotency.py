@@ -36,6 +36,8 @@ MINE, LONGEST_S = grant(), 600.0
 class Caller:
     """Keeps what is answered."""
 
+    straight = None
+
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.answer: tuple[int, Headers, bytes] | None = None

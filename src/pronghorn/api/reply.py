@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
-from pronghorn.relay.incoming import Headers
+from pronghorn.relay.incoming import Headers, Straight
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -57,6 +57,10 @@ class Reply:
         self._send = send
         self.request_id = request_id
         self.is_started = False
+
+    @property
+    def straight(self) -> Straight | None:
+        return self._connection
 
     def on_disconnect(self, callback: Callable[[], None] | None) -> None:
         if self._connection is not None:

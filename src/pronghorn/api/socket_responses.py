@@ -155,6 +155,8 @@ class ResponsesSocket:
 class Frames:
     """A `Sink` that sends each event as a text of its own. `last` is the response that ended properly."""
 
+    straight = None
+
     def __init__(
         self, caller: CallerSocket, on_disconnect: Callable[[Callable[[], None] | None], None]
     ) -> None:

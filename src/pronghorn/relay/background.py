@@ -20,6 +20,8 @@ log = structlog.get_logger()
 class Run:
     """A response in the background: the sink of its relay, and a log of events that any number of callers follow."""
 
+    straight = None
+
     def __init__(self, id: str, grant: Grant, kept: Kept, memory: Memory, ended: Ended) -> None:
         """`ended` is called with the run once it is over, whatever became of it."""
         self._ended = ended

@@ -224,6 +224,7 @@ class _Recorder:
         self.has_begun = False
         self.on_disconnect = inner.on_disconnect
         self.write = inner.write
+        self.straight = inner.straight
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         self.has_begun = True

@@ -30,8 +30,26 @@ class Incoming(msgspec.Struct, gc=False):
     """JSON paths of what a door could not carry: see `Exchange.dropped`."""
 
 
+class Flow(Protocol):
+    write_paused: bool
+    """The caller reads too slowly: nothing more should be sent now."""
+
+
+class Straight(Protocol):
+    """A connection to which parts of a begun answer may be written without a pause, while it takes them."""
+
+    @property
+    def flow(self) -> Flow: ...
+
+    def write_part(self, data: bytes) -> None: ...
+
+
 class Sink(Protocol):
     """The caller's end of the connection."""
+
+    @property
+    def straight(self) -> Straight | None:
+        """None: each part has to be awaited."""
 
     def on_disconnect(self, callback: Callable[[], None] | None) -> None:
         """Call `callback` once if the caller hangs up before the end; None forgets it."""

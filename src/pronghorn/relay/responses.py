@@ -251,6 +251,8 @@ class Responses:
 class _Remembering:
     """A sink that sees the response on its way out, and has it stored before the caller knows that it is there."""
 
+    straight = None
+
     def __init__(self, inner: Sink, remember: Any, grant: Grant, memory: Memory) -> None:
         self._inner = inner
         self._remember = remember

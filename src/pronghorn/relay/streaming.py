@@ -56,6 +56,8 @@ class Stream:
         """Something of this answer has been sent, so nobody else may answer."""
         self.events = 0
         self._held: list[bytes] = []
+        self._failure: Exception | None = None
+        """Of `_take`."""
         if exchange.pulse is not None:
             exchange.pulse.stream = self
 
@@ -105,23 +107,25 @@ class Stream:
 
     async def _pass_on(self) -> None:
         reader, answer, sink = self._reader, self.answer, self._sink
-        while not (reader.is_ended and reader.stops_there):
+        while not self._is_over():
             try:
-                data = await answer.chunk()
-                if not data:
-                    self._end_of_body()
-                    break
-                self._read(data)
+                if sink.straight is not None:
+                    await answer.each(self._take)
+                if self._failure is not None:
+                    raise self._failure
+                if not self._held and not self._is_over():
+                    data = await answer.chunk()
+                    if not data:
+                        self._end_of_body()
+                        break
+                    self._read(data)
+                    data = b""  # a caller who reads slowly holds it once
             except UpstreamError:
                 if not reader.is_ended:
                     raise
                 break  # all of the answer has come, whatever follows
-            held = self._held
-            if held and not (reader.is_ended and reader.stops_there):
-                out = self._framing.write(held[0] if len(held) == 1 else b"".join(held))
-                held.clear()
-                data = b""  # a caller who reads slowly holds it once
-                await sink.write(out)
+            if self._held and not self._is_over():
+                await sink.write(self._out())
         usage = reader.usage or await self._delivery.estimate(self._exchange, self._peek, reader.text())
         complete(self._exchange, usage, self._peek)
         # What was said matters to few models, and putting it together costs time.
@@ -137,6 +141,30 @@ class Stream:
         if last := self._framing.end():
             await sink.write(last)
         await sink.end()
+
+    def _is_over(self) -> bool:
+        return self._reader.is_ended and self._reader.stops_there
+
+    def _out(self) -> bytes:
+        """What is held, as it goes out."""
+        held = self._held
+        out = self._framing.write(held[0] if len(held) == 1 else b"".join(held))
+        held.clear()
+        return out
+
+    def _take(self, data: bytes) -> bool:
+        """What `_pass_on` does, without a pause: most of a stream goes this way. False: that has to go on."""
+        straight = self._sink.straight
+        try:
+            self._read(data)
+        except Exception as error:  # raised where it can be told
+            self._failure = error
+            return False
+        if straight is None or straight.flow.write_paused or self._is_over():
+            return False
+        if self._held:
+            straight.write_part(self._out())
+        return True
 
     def _read(self, data: bytes) -> None:
         """Take the events in; those for the caller wait in `_held`, also when a later one makes no sense."""
@@ -181,8 +209,7 @@ class Stream:
 
     async def _flush(self) -> None:
         if self._held:
-            await self._sink.write(self._framing.write(b"".join(self._held)))
-            self._held.clear()
+            await self._sink.write(self._out())
 
     async def _break_off(self, error: PronghornError) -> None:
         """Tell the caller what happened, never let it look complete, and charge what was relayed."""

@@ -61,6 +61,19 @@ class Answer:
             if data := self._inflated(connection.take()):
                 return data
 
+    async def each(self, take: Callable[[bytes], bool]) -> None:
+        """Give `take` what comes the moment it comes, which costs no task its turn, until it gives False. Returns at
+        once, or earlier, where there is something for `chunk` to say.
+        """
+        connection = self._connection
+        if self._inflate is not None or connection.chunks or connection.is_complete or connection.error:
+            return
+        connection.on_data = lambda: take(connection.take())
+        try:
+            await connection.wait()
+        finally:
+            connection.on_data = None
+
     @property
     def is_whole(self) -> bool:
         """All of it has come, and needs no unpacking: `take_whole` gives it without a pause."""

@@ -56,6 +56,7 @@ class Connection(asyncio.BufferedProtocol):
         "is_paused",
         "keep_alive_s",
         "last_read_at",
+        "on_data",
         "on_idle",
         "on_news",
         "release_deadline",
@@ -75,6 +76,8 @@ class Connection(asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.keep_alive_s: float | None = None
         self.on_idle: Callable[[Connection], None] | None = None
+        self.on_data: Callable[[], bool] | None = None
+        """Called for each part of the body in place of waking who waits; False: wake it after all."""
         self.on_news: Callable[[], None] | None = None
         """Called in place of `wait`, at most once: the answer is whole, or there is an error."""
         self._writes_paused = False
@@ -134,8 +137,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def take(self) -> bytes:
         """The body that has come since the last call."""
-        data = self.body()
-        self.chunks.clear()
+        chunks = self.chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
         self._buffered = 0
         if self.is_paused and self.transport is not None:
             self.is_paused = False
@@ -193,9 +197,6 @@ class Connection(asyncio.BufferedProtocol):
         return _READ
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(_READ[:nbytes])
-
-    def data_received(self, data: bytes | memoryview) -> None:
         if not self.is_busy or self.is_complete:
             # Bytes that nobody asked for: the next answer on this connection could not be trusted.
             self.close()
@@ -204,16 +205,19 @@ class Connection(asyncio.BufferedProtocol):
         if not self.has_head:
             if not self.first_byte_at:
                 self.first_byte_at = self.last_read_at
-            self._head_bytes += len(data)
+            self._head_bytes += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(_READ[:nbytes])
         except httptools.HttpParserError:
             self.fail(UpstreamError("the vendor's answer is not valid HTTP"))
             return
         if not self.has_head and self._head_bytes > MAX_HEAD_BYTES:
             self.fail(UpstreamError("the vendor's answer has too large a head"))
             return
-        if self.is_complete or (self.has_head and not self._wants_whole):
+        if self.on_data is not None:
+            if (self.chunks and not self.on_data()) or self.is_complete:
+                self._wake()
+        elif self.is_complete or (self.has_head and not self._wants_whole):
             self._wake()
         if self.is_complete and self.is_draining and self.on_idle is not None:
             self.on_idle(self)

@@ -18,6 +18,7 @@ class Log:
     """A sink and a keeper that write down what happens in which order."""
 
     request_id = "req_1"
+    straight = None
 
     def __init__(self) -> None:
         self.said: list[Any] = []
