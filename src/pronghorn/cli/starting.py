@@ -45,7 +45,6 @@ async def start(
     try:
         first = await bootstrap.ensure(database, gateway.secrets, clock, settings)
         await gateway.loader.refresh()
-        await worker.start()
         gateway.companions = lambda: {c.name: c.state for c in (simulator, worker) if c is not None}
         url = listening.base_url(settings, listener)
 
@@ -53,6 +52,7 @@ async def start(
             if bootstrap_file is not None:
                 bootstrap.write_file(bootstrap_file, first, base_url=url, console_url=f"{url}/")
             _welcome(url, first, has_sandbox=simulator is not None)
+            await worker.start()  # the journal waits for it, callers need not
 
         await serving.serve(gateway, listener, started)
     finally:
