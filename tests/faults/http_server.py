@@ -12,7 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from pronghorn.api.http_protocol import HttpLimits, protocol_class
+from pronghorn.api.http_limits import HttpLimits
+from pronghorn.api.http_protocol import protocol_class
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

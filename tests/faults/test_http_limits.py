@@ -7,7 +7,7 @@ import psutil
 import pytest
 from tests.faults.http_server import CHUNKED, LAST, App, Gateway, answers, get, is_error, post, push, running
 
-from pronghorn.api.http_protocol import HttpLimits
+from pronghorn.api.http_limits import HttpLimits
 
 PATIENCE_S = 8.0
 """On a busy machine; without the limit under test the wait would have no end."""

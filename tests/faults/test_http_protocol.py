@@ -22,7 +22,7 @@ from tests.faults.http_server import (
     running,
 )
 
-from pronghorn.api.http_protocol import HttpLimits
+from pronghorn.api.http_limits import HttpLimits
 
 
 @pytest.fixture(scope="module")

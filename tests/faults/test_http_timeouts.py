@@ -20,7 +20,7 @@ from tests.faults.http_server import (
     running,
 )
 
-from pronghorn.api.http_protocol import HttpLimits
+from pronghorn.api.http_limits import HttpLimits
 
 QUICK_S = 0.4
 HASTY = HttpLimits(

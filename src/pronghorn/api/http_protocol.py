@@ -6,22 +6,29 @@ A refused request ends its connection: nothing that came after it is ever parsed
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from pronghorn.api import known_head
+from pronghorn.api.http_exchange import AtOnce, Exchange, OldExchange
+from pronghorn.api.http_limits import BodyPace, HttpLimits
+from pronghorn.api.http_refusals import (
+    answer_of,
+    expects_continue,
+    headers_too_large,
+    lines_of,
+    too_slow,
+    url_too_long,
+)
 from pronghorn.api.known_head import KnownHead
 from pronghorn.api.smuggling import METHODS, Headers, Refusal, check_head, malformed, size_of, unquote_path
 from pronghorn.kit.batch import Batch
-from pronghorn.kit.ids import request_id
 from pronghorn.kit.outbox import Outbox
 
 # What the next byte from the client belongs to. The order matters: true means "in the middle of something".
@@ -29,38 +36,6 @@ _BETWEEN, _HEAD_BEGUN, _HEAD, _BODY, _UPGRADE, _REFUSED = range(6)
 
 _JOIN_LIMIT = 64 * 1024
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
-
-
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
-    """How much, and for how long, a client may ask of a connection before its request is in."""
-
-    header_bytes: int = 64 * 1024
-    """Request line and headers together."""
-    header_count: int = 128
-    url_bytes: int = 16 * 1024
-    header_timeout_s: float = 10.0
-    """From the first byte of a request (for the first request: from the connection) to the end of its headers."""
-    body_idle_timeout_s: float = 30.0
-    """Without a byte of the body, while the application waits for it."""
-    body_bytes_per_s: float = 500.0
-    """Least rate of a body over a stretch of `body_idle_timeout_s`, so that dripping does not help."""
-    body_framing_bytes: int = 16 * 1024
-    """Chunk sizes, extensions and trailers that a body may have, plus eight bytes for each byte of data."""
-    keep_alive_s: float = 75.0
-    write_stall_s: float = 60.0
-    """Without the client taking a byte of what waits to be sent."""
-    let_in_s: float = 1.0
-    """How long one who was let in may take to begin a request once a stop was asked for."""
-    pipelined: int = 16
-    """Requests that wait behind the one being answered."""
-    heads_learned: int = 8
-    """Who sends another head each time is no longer learned from."""
-    linger_s: float = 3.0
-    """For which the rest of a request is read and thrown away after its answer, so that the answer gets through."""
-    linger_bytes: int = 1024 * 1024
-    sweep_s: float = 1.0
-    """How often timeouts are looked at: each may come so much later."""
 
 
 def protocol_class(
@@ -105,212 +80,6 @@ class Sweeper:
         now = self.now()
         for connection in tuple(self.connections):
             connection.check_timeouts(now)
-
-
-class BodyPace:
-    """Tells whether a body still comes fast enough; asked at each sweep while the application takes what comes."""
-
-    def __init__(self, limits: HttpLimits, now: float, received: int) -> None:
-        self._limits = limits
-        self._seen, self._seen_at = received, now
-        self._stretch_from, self._stretch_at = received, now
-
-    def is_too_slow(self, now: float, received: int) -> bool:
-        limit_s = self._limits.body_idle_timeout_s
-        if received != self._seen:
-            self._seen, self._seen_at = received, now
-        elif now - self._seen_at > limit_s:
-            return True
-        elapsed = now - self._stretch_at
-        if elapsed > limit_s:
-            if received - self._stretch_from < self._limits.body_bytes_per_s * elapsed:
-                return True
-            self._stretch_from, self._stretch_at = received, now
-        return False
-
-
-class Flight(Protocol):
-    """A request on its way without a task."""
-
-    def hand_over(self) -> None:
-        """Go on with a task, by `Exchange.go_on`."""
-
-
-AtOnce = Callable[["Exchange"], Flight | None]
-"""What an application may offer as `at_once`: to begin a request without a task. None: it wants to be called."""
-
-
-class Exchange(RequestResponseCycle):
-    """One request and its response, without the event, the body copies and the callbacks of uvicorn's own."""
-
-    # What is the same for every new exchange costs nothing as a class attribute.
-    disconnected = False
-    more_body = True
-    response_started = False
-    response_complete = False
-    chunked_encoding = None
-    expected_content_length = 0
-    task: asyncio.Task[None] | None = None
-    received = 0
-    """Bytes of the body that came from the client."""
-    taken = 0
-    """Bytes of the body that the application has received."""
-    raw = 0
-    """Bytes read for this body, framing included, after the read that had the head in it."""
-    drained = 0
-    """Bytes thrown away because the response was complete before the request."""
-    pace: BodyPace | None = None
-    taken_before = 0
-    """`taken` at the last sweep."""
-    known: KnownHead | None = None
-    """Its head, where it came before. Then `whole` is its body, all of it, and a `scope` is made if one is needed."""
-    whole = b""
-    flight: "Flight | None" = None
-    """What the application does for it without a task of its own."""
-    _has_news = False
-    _waiters: list[asyncio.Future[None]] | None = None
-
-    def __init__(
-        self, connection: "HttpConnection", scope: Any, keep_alive: bool, expects_continue: bool
-    ) -> None:
-        # uvicorn's own __init__ is not called: it makes an event and a buffer that few requests need.
-        self.connection = connection
-        self.scope = scope
-        self.transport = connection.transport
-        self.flow = connection.flow
-        self.logger = connection.logger
-        self.access_logger = connection.access_logger
-        self.access_log = connection.access_log
-        self.default_headers = connection.server_state.default_headers
-        # A final answer in place of "100 Continue" leaves open whether the body will come, so it ends the
-        # connection; `_expect_no_more` puts keep-alive back.
-        self.keep_alive = keep_alive and not expects_continue
-        self.keep_alive_after_continue = keep_alive
-        self.waiting_for_100_continue = expects_continue
-        self._chunks: list[bytes] = []
-
-    async def run_asgi(self, app: ASGI3Application) -> None:
-        if self.disconnected:
-            self._forget_task()
-            return  # refused or gone before its turn came
-        await self._run(app)
-
-    def go_on(self, app: ASGI3Application) -> None:
-        """After all with a task, which runs its way also when the client is gone."""
-        self.flight = None
-        if self.known is not None:
-            self.scope = self.known.scope(self.received)
-        self.task = self.connection.loop.create_task(self._run(app))
-        self.connection.tasks.add(self.task)
-
-    async def _run(self, app: ASGI3Application) -> None:
-        try:
-            await app(self.scope, self.receive, self.send)
-            if not self.response_complete and not self.disconnected:
-                raise RuntimeError("the application returned without a complete response")
-        except BaseException as error:
-            self.logger.error("http.application_failed", exc_info=error)
-            self._fail()
-        finally:
-            self._forget_task()
-
-    def _forget_task(self) -> None:
-        if self.task is not None:
-            self.connection.tasks.discard(self.task)
-            self.task = None
-
-    async def receive(self) -> ASGIReceiveEvent:
-        if not self.disconnected and not self.response_complete:
-            if self.waiting_for_100_continue:
-                self._say_continue()
-            if self.flow.read_paused:
-                self.connection.resume_reading()
-            if not self._has_news:
-                await self._news()
-        self._has_news = False
-        if self.disconnected or self.response_complete:
-            return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": self._take_body(), "more_body": self.more_body}
-
-    @property
-    def message_event(self) -> "Exchange":  # type: ignore[override]
-        """What uvicorn sets when the response is complete."""
-        return self
-
-    def set(self) -> None:
-        """Wake the application if it waits in `receive`."""
-        self._has_news = True
-        if self._waiters is not None:
-            self._wake()
-
-    def on_response(self) -> None:
-        self.connection.on_response_complete()
-
-    def add_body(self, body: bytes) -> None:
-        self._chunks.append(body)
-        self.received += len(body)
-        self.set()
-
-    def end_body(self) -> None:
-        self.more_body = False
-        if self.waiting_for_100_continue:
-            self._expect_no_more()
-        self.set()
-
-    def is_waiting(self) -> bool:
-        """The application waits in `receive`."""
-        return self._waiters is not None and not all(waiter.done() for waiter in self._waiters)
-
-    def _fail(self) -> None:
-        if self.disconnected or self.response_complete:
-            return
-        if self.response_started:
-            self.transport.close()
-            return
-        self.keep_alive = False
-        message = "The gateway failed on this request. Report the request id to its operator."
-        self.connection.respond(500, *_error(Refusal(500, "internal_error", message), "server_error"))
-
-    def _say_continue(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._expect_no_more()
-
-    def _expect_no_more(self) -> None:
-        self.waiting_for_100_continue = False
-        self.keep_alive = self.keep_alive_after_continue and not self.connection.is_stopping
-
-    async def _news(self) -> None:
-        waiter = self.connection.loop.create_future()
-        if self._waiters is None:
-            self._waiters = [waiter]
-        else:
-            self._waiters.append(waiter)
-        await waiter
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, None
-        for waiter in waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _take_body(self) -> bytes:
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._chunks = []
-        self.taken = self.received
-        return body
-
-
-class OldExchange(Exchange):
-    """Of HTTP/1.0, which knows no chunks: what is sent without a length ends where the connection does."""
-
-    chunked_encoding = False  # type: ignore[assignment]
-
-    async def send(self, message: ASGISendEvent) -> None:
-        if message["type"] == "http.response.body":
-            self.expected_content_length = len(message.get("body", b""))
-        await super().send(message)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -512,7 +281,7 @@ class HttpConnection(HttpToolsProtocol):
             "pronghorn.headers": fields,
             "pronghorn.connection": self,
         }
-        expects = b"expect" in fields and _expects_continue(version, fields[b"expect"])
+        expects = b"expect" in fields and expects_continue(version, fields[b"expect"])
         if version == "1.0":
             self._begin(OldExchange(self, scope, False, expects))
         else:
@@ -536,9 +305,9 @@ class HttpConnection(HttpToolsProtocol):
     def _check_sizes(self, url: bytes, headers: Headers) -> None:
         limits = self.limits
         if len(url) > limits.url_bytes:
-            raise _url_too_long(limits)
+            raise url_too_long(limits)
         if len(headers) > limits.header_count or size_of(url, headers) > limits.header_bytes:
-            raise _headers_too_large(limits)
+            raise headers_too_large(limits)
 
     def _begin(self, exchange: Exchange) -> None:
         app = self.app
@@ -584,7 +353,7 @@ class HttpConnection(HttpToolsProtocol):
         cycle.waiting_for_100_continue = False
         cycle.flight = None  # it leads back here, and would wait for the garbage collector
         if self.server_state.default_headers:
-            head = _lines(self.server_state.default_headers) + head
+            head = lines_of(self.server_state.default_headers) + head
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
         if cycle.known is None and cycle.scope["method"] == "HEAD":
             body = b""
@@ -677,7 +446,7 @@ class HttpConnection(HttpToolsProtocol):
         reading, self._reading = self._reading, _REFUSED
         if self.transport.is_closing():
             return
-        head, body = _error(refusal)
+        head, body = answer_of(refusal)
         answer = b"".join((STATUS_LINE[refusal.status], head, b"connection: close\r\n\r\n", body))
         if reading != _BODY:
             self._send_in_turn(answer)
@@ -759,12 +528,12 @@ class HttpConnection(HttpToolsProtocol):
     def _check_unfinished_head(self) -> None:
         limits = self.limits
         if len(self.url) > limits.url_bytes:
-            self._refuse(_url_too_long(limits))
+            self._refuse(url_too_long(limits))
         elif self._head_bytes > limits.header_bytes and (
             self._head_bytes - self._foreign_bytes > limits.header_bytes
             or size_of(self.url, self.headers) > limits.header_bytes
         ):
-            self._refuse(_headers_too_large(limits))
+            self._refuse(headers_too_large(limits))
 
     # --- upgrades
 
@@ -855,7 +624,7 @@ class HttpConnection(HttpToolsProtocol):
             if not is_busy and waited > limits.linger_s:
                 self.transport.abort()
         elif waited > limits.header_timeout_s:
-            self._refuse(_too_slow("headers", limits.header_timeout_s))
+            self._refuse(too_slow("headers", limits.header_timeout_s))
 
     def _check_body(self, now: float, waited: float) -> None:
         cycle, limits = self.cycle, self.limits
@@ -871,54 +640,9 @@ class HttpConnection(HttpToolsProtocol):
         elif cycle.pace is None:
             cycle.pace = BodyPace(limits, now, cycle.received)
         elif cycle.pace.is_too_slow(now, cycle.received):
-            self._refuse(_too_slow("body", limits.body_idle_timeout_s))
+            self._refuse(too_slow("body", limits.body_idle_timeout_s))
 
 
 def _begin_known(cycles: list[Exchange]) -> None:
     for cycle in cycles:
         cycle.connection.begin_known(cycle)
-
-
-def _expects_continue(version: str, value: bytes) -> bool:
-    if value.lower() != b"100-continue":
-        raise Refusal(
-            417, "expectation_failed", "The only Expect header known here is 100-continue; leave it out."
-        )
-    return version == "1.1"
-
-
-def _url_too_long(limits: HttpLimits) -> Refusal:
-    message = f"The URL is longer than {limits.url_bytes} bytes; send long values in the body of a POST."
-    return Refusal(414, "url_too_long", message)
-
-
-def _headers_too_large(limits: HttpLimits) -> Refusal:
-    message = (
-        f"The headers are more than {limits.header_count} or larger than {limits.header_bytes} bytes; "
-        "send fewer or shorter ones (cookies are often the reason)."
-    )
-    return Refusal(431, "headers_too_large", message)
-
-
-def _too_slow(part: str, limit_s: float) -> Refusal:
-    message = f"The {part} of the request did not come within {limit_s:g} seconds; send the request again."
-    return Refusal(408, "request_timeout", message)
-
-
-def _lines(headers: Headers) -> bytes:
-    return b"".join(b"%b: %b\r\n" % header for header in headers)
-
-
-def _error(refusal: Refusal, error_type: str = "invalid_request_error") -> tuple[bytes, bytes]:
-    """Header lines and body in OpenAI's shape: which dialect the client speaks is not known this early."""
-    error = {"message": refusal.message, "type": error_type, "param": None, "code": refusal.code}
-    body = json.dumps({"error": error}, separators=(",", ":")).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"access-control-allow-origin", b"*"),
-        (b"x-request-id", request_id().encode()),
-    ]
-    if refusal.status == 405:
-        headers.append((b"allow", ", ".join(METHODS.values()).encode()))
-    return _lines(headers), body

@@ -9,7 +9,8 @@ import pytest_asyncio
 import uvicorn
 from uvicorn.server import ServerState
 
-from pronghorn.api.http_protocol import HttpConnection, HttpLimits, protocol_class
+from pronghorn.api.http_limits import HttpLimits
+from pronghorn.api.http_protocol import HttpConnection, protocol_class
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -15,7 +15,8 @@ from tests.unit.api.test_http_protocol import Receive, Send, Wire
 from uvicorn.server import ServerState
 
 from pronghorn.api import known_head
-from pronghorn.api.http_protocol import HttpConnection, HttpLimits, protocol_class
+from pronghorn.api.http_limits import HttpLimits
+from pronghorn.api.http_protocol import HttpConnection, protocol_class
 from pronghorn.api.known_head import KnownHead
 
 BODY = b'{"model":"m"}'
