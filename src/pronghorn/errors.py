@@ -115,6 +115,11 @@ class MethodNotAllowed(BadRequest):
 
     status, code = 405, "method_not_supported"
 
+    def __init__(self, path: str, method: str, *allowed: str) -> None:
+        """`allowed`: what it takes, for the `Allow` header."""
+        super().__init__(f"{path[:200]} takes {' or '.join(allowed)}, not {method}")
+        self.allowed = allowed
+
 
 class Conflict(BadRequest):
     """That would clash with what is there already."""

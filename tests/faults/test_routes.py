@@ -120,6 +120,8 @@ async def test_a_method_that_is_wrong_is_a_405(gateway: Gateway, method: str, pa
     answer = await get(gateway, path, method)
     assert answer.status == 405
     assert method in answer.error["message"]
+    allowed = answer.header("allow").split(", ")
+    assert method not in allowed and allowed[0] in answer.error["message"]
 
 
 async def test_a_websocket_is_told_to_use_http(gateway: Gateway) -> None:

@@ -185,7 +185,7 @@ class Dispatcher:
     ) -> None:
         if scope["method"] != "POST":
             _check_no_socket(scope)
-            raise MethodNotAllowed(f"{scope['path']} takes POST, not {scope['method']}")
+            raise MethodNotAllowed(scope["path"], scope["method"], "POST", "OPTIONS")
         now_s = self._clock.now()
         grant, client_ip = self._doorkeeper.admit(self._loader.snapshot, scope, now_s)
         headers: dict[bytes, bytes] = scope.get("pronghorn.headers") or dict(scope["headers"])
@@ -330,7 +330,7 @@ def _check_no_socket(scope: Scope) -> None:
 
 def _only_get(scope: Scope) -> None:
     if scope["method"] not in ("GET", "HEAD"):
-        raise MethodNotAllowed(f"{scope['path']} takes GET, not {scope['method']}")
+        raise MethodNotAllowed(scope["path"], scope["method"], "GET", "HEAD", "OPTIONS")
 
 
 def _nothing_here(method: str, path: str) -> NotFound:

@@ -18,7 +18,7 @@ async def serve(scope: Scope, reply: Reply, responses: Responses, grant: Grant, 
         raise NotFound(f"Invalid URL ({scope['method']} {path[:200]}): there is no such route")
     response_id, what, method = found[1], found[2], scope["method"]
     if method not in _METHODS[what]:
-        raise MethodNotAllowed(f"{path[:200]} takes {_METHODS[what][0]}, not {method}")
+        raise MethodNotAllowed(path, method, *_METHODS[what], "OPTIONS")
     query = parse_qs(scope["query_string"].decode("latin-1"))
     if what == "cancel":
         await responses.cancel(grant, response_id, reply)

@@ -170,7 +170,7 @@ class Sockets:
     async def create_secret(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         """POST /v1/realtime/client_secrets."""
         if scope["method"] != "POST":
-            raise MethodNotAllowed(f"/v1/realtime/client_secrets takes POST, not {scope['method']}")
+            raise MethodNotAllowed(scope["path"], scope["method"], "POST", "OPTIONS")
         grant, _ = self._keeper.admit(self._loader.snapshot, scope, self._clock.now())
         if self._keeper.client_secret(scope) is not None:
             raise AccessDenied("a client secret cannot make another one; use an API key")

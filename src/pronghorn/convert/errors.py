@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from pronghorn.errors import AlreadyStreamed, AnswerNotKept, NoChannel, PronghornError, UpstreamRejected
+from pronghorn.errors import (
+    AlreadyStreamed,
+    AnswerNotKept,
+    MethodNotAllowed,
+    NoChannel,
+    PronghornError,
+    UpstreamRejected,
+)
 
 Headers = list[tuple[bytes, bytes]]
 Json = dict[str, object]
@@ -64,6 +71,8 @@ def render(dialect: str, error: PronghornError, request_id: str) -> Rendered:
         headers.append((b"retry-after", b"%d" % max(1, -(-error.retry_after_s // 1))))
     elif error.status == 402 or isinstance(error, AlreadyStreamed | AnswerNotKept):
         headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
     headers.append((b"x-pronghorn-end-reason", error.end_reason.encode()))
     body = _body(dialect, status, _message(error, request_id), error, request_id)
     return Rendered(status, headers, msgspec.json.encode(body))

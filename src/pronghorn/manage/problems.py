@@ -69,7 +69,7 @@ def _ours(request: AnyRequest, error: HTTPException) -> PronghornError:
         return NotFound(f"there is no route {path}; /manage/openapi.json lists them")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("allow", "")
-        return MethodNotAllowed(f"{path} does not take {request.method}; it takes {allowed}")
+        return MethodNotAllowed(path, request.method, *allowed.split(", "))
     if error.status_code == 413:
         return TooLarge()
     if error.status_code == 415:

@@ -111,6 +111,7 @@ class Stream:
             try:
                 if sink.straight is not None:
                     await answer.each(self._take)
+                    await sink.write(b"")  # waits while the caller reads too slowly
                 if self._failure is not None:
                     raise self._failure
                 if not self._held and not self._is_over():
@@ -160,11 +161,11 @@ class Stream:
         except Exception as error:  # raised where it can be told
             self._failure = error
             return False
-        if straight is None or straight.flow.write_paused or self._is_over():
+        if straight is None or self._is_over():
             return False
         if self._held:
             straight.write_part(self._out())
-        return True
+        return not straight.flow.write_paused
 
     def _read(self, data: bytes) -> None:
         """Take the events in; those for the caller wait in `_held`, also when a later one makes no sense."""

@@ -216,6 +216,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self.on_data is not None:
             if (self.chunks and not self.on_data()) or self.is_complete:
+                self.on_data = (
+                    None  # more may be read before whoever waits has its turn: that is to be held here
+                )
                 self._wake()
         elif self.is_complete or (self.has_head and not self._wants_whole):
             self._wake()
