@@ -101,6 +101,8 @@ class HttpConnection(HttpToolsProtocol):
     _known_host: bytes | None = None
     _known_head: KnownHead | None = None
     _heads_learned = 0
+    _held = b""
+    """A known head whose body is to come with the next read."""
     _read_bytes = 0
     """Size of the read that is being parsed."""
     _head_bytes = 0
@@ -128,6 +130,7 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
         # Their scopes lead back here: let go, so that nothing waits for the garbage collector.
         self.cycle = self._known_head = None  # type: ignore[assignment]
+        self._held = b""
         if hook is not None:
             hook()
 
@@ -142,12 +145,20 @@ class HttpConnection(HttpToolsProtocol):
         else:
             self._foreign_bytes = 0
         is_first = before == _BETWEEN and self._active is None
-        if is_first and self._known_head is not None and self._serve_known(self._known_head, data):
-            return
+        if is_first and self._known_head is not None:
+            held, self._held = self._held, b""
+            if held:
+                data = held + data
+                self._read_bytes = size = len(data)
+            if self._serve_known(self._known_head, data):
+                return
+            if not held and not self.is_stopping and self._known_head.is_begun_by(data):
+                self._held = data
+                return
         self._feed(data)
         if self._reading:
             self._check_unfinished(before, size)
-        elif is_first:
+        if is_first and self._reading in (_BETWEEN, _BODY):
             self._learn(data)
 
     def resume_writing(self) -> None:
@@ -157,6 +168,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self.is_stopping = True
+        if self._held:
+            self._feed_held()
         if self._active is not None and self._active.flight is not None:
             self._active.flight.hand_over()  # what has a task can be waited for, and cancelled
         if self._reading in (_HEAD_BEGUN, _HEAD) or (self._reading == _BETWEEN and self.cycle is None):
@@ -196,7 +209,16 @@ class HttpConnection(HttpToolsProtocol):
             return
         if len(data) - cycle.received < limits.header_bytes - known_head.MAX_DIGITS:
             self._heads_learned += 1
-            self._known_head = known_head.learn(data, dict(cycle.scope), cycle.received) or self._known_head
+            self._known_head = known_head.learn(data, dict(cycle.scope)) or self._known_head
+
+    def _feed_held(self) -> None:
+        """The rest of it does not come with the next read: the parser's to watch over."""
+        data, self._held = self._held, b""
+        self._read_bytes = len(data)
+        self._foreign_bytes = 0
+        self._feed(data)
+        if self._reading:
+            self._check_unfinished(_BETWEEN, len(data))
 
     def _serve_known(self, known: KnownHead, data: bytes) -> bool:
         """False: it is another request, or not one alone, and the parser's to read."""
@@ -592,6 +614,8 @@ class HttpConnection(HttpToolsProtocol):
     # --- timeouts
 
     def check_timeouts(self, now: float) -> None:
+        if self._held:
+            self._feed_held()
         if self._is_write_stalled(now):
             self.transport.abort()
         elif self.flow.read_paused:

@@ -9,6 +9,8 @@ from weakref import ref
 
 _LENGTH = b"\r\ncontent-length:"
 MAX_DIGITS = 9
+SHORT_BYTES = 64 * 1024
+"""A body that may be waited for with its head: many clients write the two apart."""
 
 
 class KnownHead:
@@ -41,6 +43,16 @@ class KnownHead:
             return None
         return data[begin:]
 
+    def is_begun_by(self, data: bytes) -> bool:
+        """`data` is this head with a part of a short body, or none of it yet."""
+        before, after = self._before, self._after
+        start = len(before)
+        end = data.find(b"\r", start, start + MAX_DIGITS + 1)
+        if end < 0 or not (data.startswith(before) and data.startswith(after, end)):
+            return False
+        digits = data[start:end]
+        return digits.isdigit() and len(data) - end - len(after) < int(digits) <= SHORT_BYTES
+
     def scope(self, length: int) -> Any:
         """Of a request with a body of `length` bytes."""
         headers = self._headers.copy()
@@ -54,17 +66,21 @@ class KnownHead:
         return fields
 
 
-def learn(data: bytes, scope: dict[str, Any], body_bytes: int) -> KnownHead | None:
-    """`data` was one request, read and found good. None: there is nothing in it that could come again."""
+def learn(data: bytes, scope: dict[str, Any]) -> KnownHead | None:
+    """`data` was read last and `scope` is the last request in it. None: it is not one request alone, or nothing that
+    could come again.
+    """
     fields = scope["pronghorn.headers"]
     length = fields.get(b"content-length", b"")
-    begin = len(data) - body_bytes
-    if scope["method"] != "POST" or b"expect" in fields or length != b"%d" % body_bytes:
+    if scope["method"] != "POST" or b"expect" in fields or not length.isdigit():
+        return None
+    begin = data.find(b"\r\n\r\n") + 4
+    if begin < 4 or length != b"%d" % int(length) or len(data) - begin > int(length):
         return None
     head = data[:begin]
     lowered = head.lower()
     at = lowered.find(_LENGTH)
-    if at < 0 or head.find(b"\r\n\r\n") != begin - 4 or b"\r\nupgrade:" in lowered:
+    if at < 0 or length not in head[at:] or b"\r\nupgrade:" in lowered:
         return None
     start = head.index(length, at + len(_LENGTH))
     return KnownHead(head[:start], head[start + len(length) :], scope)

@@ -52,7 +52,7 @@ def scope_of(head: bytes) -> dict[str, Any]:
 
 
 def learn(data: bytes, body: bytes = BODY) -> KnownHead | None:
-    return known_head.learn(data, scope_of(data.partition(b"\r\n\r\n")[0]), len(body))
+    return known_head.learn(data, scope_of(data.partition(b"\r\n\r\n")[0]))
 
 
 def known(head: bytes = LAST) -> KnownHead:
@@ -90,31 +90,22 @@ def test_what_is_remembered_of_such_requests_begins_with_nothing() -> None:
 
 
 UNLEARNED = {
-    "a GET": (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n" + BODY, BODY),
-    "a PUT": (b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n" + BODY, BODY),
-    "no length": (b"POST / HTTP/1.1\r\nhost: x\r\n\r\n", b""),
-    "chunks": (
-        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-        b"{}",
-    ),
-    "an expectation": (
-        b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}",
-        b"{}",
-    ),
-    "an upgrade": (b"POST / HTTP/1.1\r\nhost: x\r\nUpgrade: h2c\r\ncontent-length: 2\r\n\r\n{}", b"{}"),
-    "a length with zeros before it": (
-        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 013\r\n\r\n" + BODY,
-        BODY,
-    ),
-    "two requests in one read": (request() + request(), BODY),
-    "an empty line before it": (b"\r\n\r\n" + request(), BODY),
+    "a GET": b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n" + BODY,
+    "a PUT": b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n" + BODY,
+    "no length": b"POST / HTTP/1.1\r\nhost: x\r\n\r\n",
+    "chunks": b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "an expectation": b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}",
+    "an upgrade": b"POST / HTTP/1.1\r\nhost: x\r\nUpgrade: h2c\r\ncontent-length: 2\r\n\r\n{}",
+    "a length with zeros before it": b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 013\r\n\r\n" + BODY,
+    "two requests in one read": request() + request(),
+    "an empty line before it": b"\r\n\r\n" + request(),
 }
 
 
 @pytest.mark.parametrize("what", UNLEARNED)
 def test_nothing_is_learned_from(what: str) -> None:
-    data, body = UNLEARNED[what]
-    assert known_head.learn(data, scope_of(data), len(body)) is None
+    data = UNLEARNED[what]
+    assert known_head.learn(data, scope_of(data)) is None
 
 
 UNKNOWN: dict[str, bytes] = {
@@ -246,6 +237,39 @@ async def test_the_same_head_with_any_body_is_served_without_the_parser(head: by
 async def test_what_is_not_known_is_served_as_ever(what: str) -> None:
     if UNKNOWN[what]:
         assert await assert_same(request(), UNKNOWN[what], request()) <= 1
+
+
+async def test_a_head_and_its_body_may_come_in_two_reads() -> None:
+    """As many clients write them."""
+    data = request()
+    head = data.removesuffix(BODY)
+    assert await assert_same(data, head, BODY, head, BODY, data) == 3
+    assert await assert_same(data, head + BODY[:5], BODY[5:]) == 1
+    assert (await told(None, head, BODY, head, BODY))[1] == 1
+    assert await assert_same(data, head, BODY[:5], BODY[5:], data) == 1
+
+
+async def test_a_known_head_whose_body_does_not_come_is_watched_over_as_ever() -> None:
+    stand = Stand()
+    for data in (request(), request().removesuffix(BODY)):
+        await stand.read(data)
+    for now in (1_000.5, 1_001.5, 1_002.5, 1_040.0):
+        stand.connection.check_timeouts(now)
+        assert stand.connection.cycle.more_body
+        for _ in range(8):
+            await asyncio.sleep(0)
+    assert (await stand.end()).sent.rpartition(b"HTTP/1.1 ")[2][:3] == b"408"
+
+
+async def test_a_known_head_whose_body_comes_after_a_stop_is_answered() -> None:
+    stand = Stand()
+    for data in (request(), request().removesuffix(BODY)):
+        await stand.read(data)
+    stand.connection.shutdown()
+    await stand.read(BODY)
+    told = await stand.end()
+    assert [body for _, body, _ in told.requests] == [BODY, BODY]
+    assert told.sent.endswith(b"connection: close\r\n\r\n13 bytes")
 
 
 async def test_what_was_parsed_in_between_is_known_the_next_time() -> None:
