@@ -24,7 +24,7 @@ from pronghorn.errors import (
 )
 from pronghorn.kit.outbox import Outbox
 from pronghorn.upstream.answer import Answer
-from pronghorn.upstream.connection import Connection
+from pronghorn.upstream.connection import READ_BYTES, Connection
 from pronghorn.upstream.origin import Origin
 from pronghorn.upstream.tunnel import open_tunnel
 
@@ -100,6 +100,7 @@ class Client:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(self._loop)
+        self._room = memoryview(bytearray(READ_BYTES))
         self._tls = tls or ssl.create_default_context()
         self._idle: dict[Origin, deque[Connection]] = {}
         self._counts: dict[Origin, int] = {}
@@ -195,7 +196,7 @@ class Client:
         if self._counts.get(origin, 0) >= MAX_CONNECTIONS:
             raise UpstreamUnreachable("all connections to this vendor are in use")
         self._counts[origin] = self._counts.get(origin, 0) + 1
-        connection = Connection(self._loop, self._outbox)
+        connection = Connection(self._loop, self._outbox, self._room)
         if handle is not None:
             handle._task = cast("asyncio.Task[object]", asyncio.current_task())
         try:

@@ -23,9 +23,6 @@ MAX_INTERIM = 16
 
 Headers = list[tuple[bytes, bytes]]
 
-_READ = memoryview(bytearray(READ_BYTES))
-"""For all connections: the parser copies what it takes, before anything else is read."""
-
 
 class Connection(asyncio.BufferedProtocol):
     """Idle, or busy with exactly one exchange from `start` until `is_complete` or `error`."""
@@ -40,6 +37,7 @@ class Connection(asyncio.BufferedProtocol):
         "_outbox",
         "_parser",
         "_reads_to_close",
+        "_room",
         "_wants_whole",
         "_write_waiter",
         "_writes_paused",
@@ -67,8 +65,10 @@ class Connection(asyncio.BufferedProtocol):
         "waiter",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox, room: memoryview) -> None:
+        """`room`: to read into, one for all connections of a loop; the parser copies what it takes out of it."""
         self._loop = loop
+        self._room = room
         self._outbox = outbox
         self.transport: asyncio.Transport | None = None
         self.uses = 0
@@ -194,7 +194,7 @@ class Connection(asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _READ
+        return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
         if not self.is_busy or self.is_complete:
@@ -207,7 +207,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.first_byte_at = self.last_read_at
             self._head_bytes += nbytes
         try:
-            self._parser.feed_data(_READ[:nbytes])
+            self._parser.feed_data(self._room[:nbytes])
         except httptools.HttpParserError:
             self.fail(UpstreamError("the vendor's answer is not valid HTTP"))
             return
@@ -216,9 +216,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self.on_data is not None:
             if (self.chunks and not self.on_data()) or self.is_complete:
-                self.on_data = (
-                    None  # more may be read before whoever waits has its turn: that is to be held here
-                )
+                # More may be read before whoever waits has its turn: that is to be held here.
+                self.on_data = None
                 self._wake()
         elif self.is_complete or (self.has_head and not self._wants_whole):
             self._wake()
