@@ -11,6 +11,7 @@ from functools import cache
 import msgspec
 
 from pronghorn.convert.dialect import Dialect, Losses
+from pronghorn.convert.fields import wrong
 from pronghorn.convert.turn import (
     Foreign,
     HostedTool,
@@ -117,6 +118,8 @@ def _answered(messages: list[Message]) -> list[Message]:
             ordered.append(message)
             for part in message.parts:
                 if type(part) is ToolCall:
+                    if message.role == "user":
+                        raise wrong(part.at, "in a message of the model: nobody else calls tools")
                     open_calls[part.id] = part
             continue
         results, others = [], []

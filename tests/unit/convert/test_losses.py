@@ -50,6 +50,31 @@ def test_a_request_of_which_nothing_is_left_is_refused() -> None:
     assert refused.value.param == "messages"
 
 
+CALL_OF_A_USER: dict[str, tuple[Json, str]] = {
+    "generate": (
+        {"contents": [{"role": "user", "parts": [{"functionCall": {"name": "f", "args": {}}}]}]},
+        "contents[0].parts[0]",
+    ),
+    "messages": (
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]}
+            ]
+        },
+        "messages[0].content[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("source", CALL_OF_A_USER)
+@pytest.mark.parametrize("target", ["chat", "responses", "messages", "generate"])
+def test_a_call_of_a_tool_by_the_user_is_refused_by_name(source: str, target: str) -> None:
+    body, place = CALL_OF_A_USER[source]
+    with pytest.raises(BadRequest) as refused:
+        converted(source, target, {"model": "m", "max_tokens": 9} | body)
+    assert refused.value.param == place
+
+
 def test_a_picture_seen_less_closely_is_named() -> None:
     image = {"type": "input_image", "image_url": "https://x.example/a.png", "detail": "original"}
     body = {"model": "m", "input": [{"role": "user", "content": [image]}]}

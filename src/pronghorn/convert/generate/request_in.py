@@ -20,7 +20,6 @@ from pronghorn.convert.turn import (
     Role,
     Text,
     Tool,
-    ToolCall,
     ToolChoice,
     ToolResult,
     Turn,
@@ -97,10 +96,7 @@ def _read_contents(fields: Named, unknown: Unknown) -> list[Message]:
             parts = _read_parts(value["parts"], at, calls, unknown)
         else:
             role, parts = _read_content(value, at, calls, unknown)
-        kinds = [type(part) for part in parts]
-        if role == "user" and ToolCall in kinds:
-            raise wrong(f"{at}.role", "`model` where a function is called")
-        if goes_on or ToolResult in kinds:
+        if goes_on or ToolResult in map(type, parts):
             messages += _split(role, parts, at, messages[-1] if goes_on else None)
         else:
             messages.append(Message(role, parts, at=at))

@@ -220,7 +220,6 @@ def test_service_tiers(given: str, tier: str) -> None:
             {"contents": [{"parts": [{"functionResponse": {"id": 5, "name": "f", "response": {}}}]}]},
             "contents[0].parts[0].functionResponse.id",
         ),
-        ({"contents": [{"parts": [{"functionCall": {"name": "f", "args": {}}}]}]}, "contents[0].role"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(fields: Json, param: str) -> None:
