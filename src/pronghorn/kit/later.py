@@ -30,6 +30,13 @@ class OnDemand(Generic[T]):
         self._built: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
+        """A build that failed is tried again by the next who asks."""
         if self._built is None:
             self._built = asyncio.get_running_loop().create_task(asyncio.to_thread(self._build))
-        return await asyncio.shield(self._built)
+        built = self._built
+        try:
+            return await asyncio.shield(built)
+        except Exception:
+            if self._built is built:
+                self._built = None
+            raise

@@ -5,17 +5,19 @@ write transaction takes the lock at its beginning.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Tx = AsyncConnection
 """An open transaction. Services take one and never commit; doors, workers and commands open it."""
 
 BUSY_TIMEOUT_MS = 5_000
+_TRY_CLAIM = text("SELECT pg_try_advisory_lock(hashtextextended('pronghorn ' || :name, 0))")
 
 
 class Database:
@@ -23,14 +25,18 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._claims: list[AsyncConnection] = []
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=4, begin="BEGIN")
         else:
-            self._writer = self._reader = create_async_engine(
+            self._writer = create_async_engine(
                 url, pool_size=8, max_overflow=0, pool_timeout=10, pool_pre_ping=True
             )
+            # One view for all statements of a transaction, as SQLite gives it by itself.
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
+            event.listen(self._writer.sync_engine, "connect", _limit_waiting)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -44,10 +50,38 @@ class Database:
         async with self._reader.connect() as tx:
             yield tx
 
+    async def claim(self, name: str) -> bool:
+        """Be the only process that goes by `name` in this database, until it ends. False: another one does.
+
+        An SQLite file has nobody else: the lock of its data folder keeps them out.
+        """
+        if self.is_sqlite:
+            return True
+        claim = await self._writer.connect()
+        # Where a machine dies without a word, its claim ends after a minute and not after hours.
+        for setting, seconds in (("idle", 30), ("interval", 10), ("count", 3)):
+            await claim.exec_driver_sql(f"SET tcp_keepalives_{setting} = {seconds}")
+        is_first = bool(await claim.scalar(_TRY_CLAIM, {"name": name}))
+        await claim.commit()
+        if not is_first:
+            await claim.close()
+            return False
+        self._claims.append(claim)
+        return True
+
     async def close(self) -> None:
+        claims, self._claims = self._claims, []
+        for claim in claims:
+            with suppress(DBAPIError):  # a connection that broke has let go of it
+                await claim.exec_driver_sql("SELECT pg_advisory_unlock_all()")
+            await claim.close()
         await self._reader.dispose()
-        if self._writer is not self._reader:
-            await self._writer.dispose()
+        await self._writer.dispose()
+
+
+def _limit_waiting(connection: Any, _record: object) -> None:
+    """Who waits for a lock that somebody keeps is told so, as on SQLite. A statement: poolers refuse the option."""
+    connection.run_async(lambda driver: driver.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}"))
 
 
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:

@@ -19,6 +19,7 @@ async def migrate(database: Database) -> None:
     """Apply what is missing. Two at once wait for each other."""
     async with database.write() as tx:
         if not database.is_sqlite:
+            await tx.execute(text("SET LOCAL lock_timeout = 0"))
             await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         await tx.run_sync(_upgrade)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pronghorn.kit.network import parse_network
+from pronghorn.kit.network import may_reach, parse_network
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,24 @@ def test_what_is_no_network_is_refused(text: str) -> None:
 
 def test_bits_behind_the_prefix_can_be_allowed() -> None:
     assert str(parse_network("::ffff:10.1.2.3/104", strict=False)) == "10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1"),
+        *("::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::"),
+        *("224.0.0.1", "ff02::1", "255.255.255.255", "2001::1"),
+    ],
+)
+def test_what_is_not_public_is_reached_only_where_it_is_allowed(address: str) -> None:
+    assert not may_reach(address, [])
+    assert not may_reach(address, [parse_network("203.0.113.0/24")])
+
+
+def test_public_and_allowed_addresses_are_reached() -> None:
+    assert may_reach("93.184.216.34", [])
+    assert may_reach("2606:2800:220:1::1", [])
+    assert may_reach("127.0.0.1", [parse_network("127.0.0.0/8")])
+    assert may_reach("::ffff:127.0.0.1", [parse_network("127.0.0.0/8")])
+    assert not may_reach("127.0.0.1", [parse_network("10.0.0.0/8")])

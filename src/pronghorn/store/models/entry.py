@@ -1,6 +1,7 @@
 """Entry: one transfer of the double-entry ledger, from the debited book to the credited one. Append-only.
 
-Books are `account:<id>`, `funding` (money from outside), `revenue` and `shortfall` (usage above a hold).
+Books are `account:<id>`, `funding` (money from outside), `promotion` (given away by the operator), `revenue` and
+`shortfall` (usage above a hold).
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, String, text
@@ -30,7 +31,7 @@ class Entry(Base):
     created_ms: Mapped[Millis]
     mode: Mapped[str] = mapped_column(String(4))
     kind: Mapped[str] = mapped_column(String(20))
-    """`deposit`, `withdrawal`, `charge` or `shortfall`."""
+    """`deposit`, `withdrawal`, `charge`, `shortfall`, or what else moved money: `top_up`, `redeem`, `allowance` ..."""
     debit: Mapped[str] = mapped_column(String(60))
     credit: Mapped[str] = mapped_column(String(60))
     amount: Mapped[Nano]

@@ -1,6 +1,6 @@
 """Group: a price factor and the channels that serve it."""
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import JSON, BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pronghorn.store.models.base import Base, LongText, Millis
@@ -14,4 +14,6 @@ class Group(Limited, Base):
     description: Mapped[LongText] = mapped_column(default="")
     factor_ppm: Mapped[int] = mapped_column(BigInteger, default=1_000_000)
     """Prices are multiplied by this many millionths."""
+    account_factors: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    """Instead of `factor_ppm`, by the group of the account whose key is of this group."""
     created_ms: Mapped[Millis]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, String
+from sqlalchemy import JSON, BigInteger, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pronghorn.store.models.base import Base, Document, Id, LongText, Millis, Nano
@@ -14,6 +14,13 @@ class Request(Base):
         Index(None, "created_ms", "id"),
         Index(None, "account_id", "created_ms"),
         Index(None, "key_id", "created_ms"),
+        # As long as what the worker has not counted yet, whatever the log's length.
+        Index(
+            "ix_requests_not_counted",
+            "created_ms",
+            sqlite_where=text("NOT is_counted"),
+            postgresql_where=text("NOT is_counted"),
+        ),
     )
 
     id: Mapped[Id]
@@ -45,3 +52,5 @@ class Request(Base):
     explain: Mapped[list[Any]] = mapped_column(JSON)
     posted_ms: Mapped[int] = mapped_column(BigInteger)
     """When the worker wrote this row."""
+    is_counted: Mapped[bool] = mapped_column(server_default=false())
+    """It is in `usage_counts`."""
