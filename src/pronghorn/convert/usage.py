@@ -23,8 +23,8 @@ def from_openai(found: openai.UsageObject) -> Usage | None:
         result.cache_write_5m = into.cache_write_tokens or into.cached_creation_tokens or 0
         result.audio_input = into.audio_tokens or 0
         result.image_input = into.image_tokens or 0
-    if found.prompt_cache_hit_tokens and not result.cache_read:
-        result.cache_read = found.prompt_cache_hit_tokens
+    if not result.cache_read:
+        result.cache_read = found.prompt_cache_hit_tokens or found.cached_tokens or 0
     out_of = found.completion_tokens_details or found.output_tokens_details or found.output_token_details
     if out_of is not None:
         result.reasoning = out_of.reasoning_tokens or 0
@@ -76,8 +76,8 @@ def from_gemini(found: gemini.UsageMetadata) -> Usage | None:
         input=tokens_in,
         output=tokens_out,
         cache_read=found.cachedContentTokenCount or 0,
-        audio_input=_of(found.promptTokensDetails, "AUDIO"),
-        image_input=_of(found.promptTokensDetails, "IMAGE"),
+        audio_input=_of(found.promptTokensDetails, "AUDIO") - _of(found.cacheTokensDetails, "AUDIO"),
+        image_input=_of(found.promptTokensDetails, "IMAGE") - _of(found.cacheTokensDetails, "IMAGE"),
         reasoning=thoughts,
         audio_output=_of(found.candidatesTokensDetails, "AUDIO"),
         image_output=_of(found.candidatesTokensDetails, "IMAGE"),

@@ -7,11 +7,15 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from pronghorn.kit.money import PICO_PER_NANO, parse_decimal
+from pronghorn.kit.money import PICO_PER_NANO, format_decimal, parse_decimal
 from pronghorn.wire.usage import Usage
 
 PPM = 1_000_000
 _NANO_DIVISOR = PICO_PER_NANO * PPM
+DEFAULT = "default"
+"""The kind of all that is not listed."""
+MARKUP = "markup"
+"""A line of this name adds nothing: its units are the mark-up, in millionths, that is in the other lines' prices."""
 
 
 class TokenPrices(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -39,10 +43,15 @@ class Tier(TokenPrices, kw_only=True):
 class PriceDocument(TokenPrices, kw_only=True):
     """A price as it is stored, sent and shown."""
 
-    per_call_usd: str | None = None
-    per_second_usd: str | None = None
+    per_call_usd: dict[str, str] | str | None = None
+    """One price, or prices by kind, such as `imagine/fast`."""
+    per_second_usd: dict[str, str] | str | None = None
+    """One price, or prices by kind, such as `1080p`."""
     per_image_usd: dict[str, str] | str | None = None
-    """One price, or prices by `<quality>/<size>`; `default` for what is not listed."""
+    """One price, or prices by kind: `<quality>/<size>`.
+
+    Of each table the longest beginning holds that is listed: `hd` for `hd/1024x1792`; else `default`; else the dearest.
+    """
     tiers: list[Tier] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -50,7 +59,7 @@ class PriceDocument(TokenPrices, kw_only=True):
 
 
 Line = tuple[str, int, int]
-"""One term of a charge: a component, its units, pico-dollars for each."""
+"""One term of a charge: a component, or `<component>:<kind>`, its units, pico-dollars for each."""
 
 
 class Charge(NamedTuple):
@@ -62,9 +71,9 @@ class Price:
     """A price ready to compute with."""
 
     __slots__ = (
+        "_by_kind",
         "_call_pico",
         "_dearest_character",
-        "_per_image",
         "_tiers",
         "_units",
         "dearest_input",
@@ -74,7 +83,7 @@ class Price:
 
     def __init__(self, document: PriceDocument) -> None:
         self.document = document
-        self._units, self._tiers, self._per_image = _compile(document)
+        self._units, self._tiers, self._by_kind = _compile(document)
         all_units = (self._units, *(tier for _, tier in self._tiers))
         self._call_pico = self._units.get("call", 0)
         self._dearest_character = max(
@@ -100,14 +109,22 @@ class Price:
 
     def _add_others(self, lines: list[Line], usage: Usage, units: "Units") -> None:
         """What is not counted in tokens."""
+        kind = usage.kind
         if usage.calls and "call" in units:
-            lines.append(("call", usage.calls, units["call"]))
+            plain = ("call", usage.calls, units["call"])
+            lines.append(self._kind_line("call", usage.calls, kind) if kind else plain)
         if usage.seconds and "second" in units:
-            lines.append(("second", usage.seconds, units["second"]))
+            plain = ("second", usage.seconds, units["second"])
+            lines.append(self._kind_line("second", usage.seconds, kind) if kind else plain)
         if usage.characters and "character" in units:
             lines.append(("character", usage.characters, units["character"]))
-        if usage.images and self._per_image:
-            lines.append(("image", usage.images, self._image_pico(usage.image_kind)))
+        if usage.images and "image" in units:
+            lines.append(self._kind_line("image", usage.images, usage.image_kind))
+
+    def _kind_line(self, component: str, count: int, kind: str) -> Line:
+        listed = self._by_kind[component]
+        name, pico = listed[kind] if kind in listed else _nearest(listed, kind)
+        return (name, count, pico)
 
     def bound_tokens(self, tokens_in: int, tokens_out: int, factor_ppm: int) -> int:
         """`bound` for a call that consumes tokens and nothing else."""
@@ -117,14 +134,22 @@ class Price:
     def bound(self, usage: Usage, factor_ppm: int) -> int:
         """Nano-dollars that `usage` costs at the very most, whatever parts and tiers its tokens turn out to be."""
         pico_sum = usage.input * self.dearest_input + usage.output * self.dearest_output
-        if usage.calls or usage.seconds or usage.characters or usage.images:
-            pico_sum += (
-                usage.calls * self._call_pico
-                + usage.seconds * self._units.get("second", 0)
-                + usage.characters * self._dearest_character
-                + usage.images * self._image_pico(usage.image_kind)
-            )
+        if usage.seconds or usage.characters or usage.images or usage.kind:
+            pico_sum += self._others_pico(usage)
+        else:
+            pico_sum += usage.calls * self._call_pico
         return -(-pico_sum * factor_ppm // _NANO_DIVISOR)
+
+    def _others_pico(self, usage: Usage) -> int:
+        """The most that what is not counted in tokens comes to."""
+        units, pico_sum = self._units, usage.characters * self._dearest_character
+        if usage.calls and "call" in units:
+            pico_sum += usage.calls * _nearest(self._by_kind["call"], usage.kind)[1]
+        if usage.seconds and "second" in units:
+            pico_sum += usage.seconds * _nearest(self._by_kind["second"], usage.kind)[1]
+        if usage.images and "image" in units:
+            pico_sum += usage.images * _nearest(self._by_kind["image"], usage.image_kind)[1]
+        return pico_sum
 
     def rate(self, component: str) -> int:
         """Pico-dollars a unit, before the prices of long contexts; 0 without such a component."""
@@ -134,18 +159,21 @@ class Price:
     def is_by_call(self) -> bool:
         return "call" in self._units
 
-    def _image_pico(self, kind: str) -> int:
-        listed = self._per_image
-        if kind in listed:
-            return listed[kind]
-        return listed["default"] if "default" in listed else max(listed.values(), default=0)
-
 
 _INPUT_PARTS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_input", "image_input")
 _OUTPUT_PARTS = ("output", "reasoning", "audio_output", "image_output")
 _FALLBACK = dict.fromkeys(_INPUT_PARTS[1:], "input") | dict.fromkeys(_OUTPUT_PARTS[1:], "output")
 
 Units = dict[str, int]
+Kinds = dict[str, tuple[str, int]]
+"""By kind: what a line of it is called, and pico-dollars. That of no kind is the default, or else the dearest."""
+
+
+def _nearest(listed: Kinds, kind: str) -> tuple[str, int]:
+    """The price that holds for `kind`: that of the longest beginning of it that is listed."""
+    while kind not in listed:
+        kind = kind.rpartition("/")[0]
+    return listed[kind]
 
 
 def _plain_lines(usage: Usage, units: Units) -> list[Line]:
@@ -174,24 +202,34 @@ def _token_lines(usage: Usage, units: Units) -> list[Line]:
     return lines
 
 
-def _compile(document: PriceDocument) -> tuple[Units, list[tuple[int, Units]], dict[str, int]]:
-    units = _token_units(document)
-    if document.per_call_usd is not None:
-        units["call"] = _parse("per_call_usd", document.per_call_usd, decimals=12)
-    if document.per_second_usd is not None:
-        units["second"] = _parse("per_second_usd", document.per_second_usd, decimals=12)
+def _compile(document: PriceDocument) -> tuple[Units, list[tuple[int, Units]], dict[str, Kinds]]:
+    by_kind = {component: listed for component in _BY_KIND if (listed := _kinds(document, component))}
+    units = _token_units(document) | {component: listed[""][1] for component, listed in by_kind.items()}
     tiers = sorted(document.tiers, key=lambda tier: tier.above_input_tokens)
     bounds = [tier.above_input_tokens for tier in tiers]
     if len(set(bounds)) < len(bounds) or any(bound < 0 for bound in bounds):
         raise ValueError("tiers: each needs an above_input_tokens of its own, 0 or more")
-    listed = document.per_image_usd
-    if isinstance(listed, str):
-        listed = {"default": listed}
     return (
         _filled(units),
         [(tier.above_input_tokens, _filled(units | _token_units(tier))) for tier in tiers],
-        {kind: _parse(f"per_image_usd.{kind}", text, decimals=12) for kind, text in (listed or {}).items()},
+        by_kind,
     )
+
+
+_BY_KIND = ("call", "second", "image")
+
+
+def _kinds(document: PriceDocument, component: str) -> Kinds:
+    """Empty without a price."""
+    field = f"per_{component}_usd"
+    given: dict[str, str] | str | None = getattr(document, field)
+    if isinstance(given, str):
+        return {"": (component, _parse(field, given, decimals=12))}
+    pico = {kind: _parse(f"{field}.{kind}", text, decimals=12) for kind, text in (given or {}).items()}
+    if not pico:
+        return {}
+    rest = pico.get(DEFAULT, max(pico.values()))
+    return {kind: (f"{component}:{kind}", value) for kind, value in pico.items()} | {"": (component, rest)}
 
 
 def _token_units(prices: TokenPrices) -> Units:
@@ -230,12 +268,32 @@ def parse_factor(text: str) -> int:
     return _not_negative(text, decimals=6)
 
 
-def explain(lines: list[Any], factor_ppm: int) -> list[dict[str, Any]]:
-    """The lines of a charge as the usage log shows them: units, USD for one, the factor."""
-    return [
-        {"component": component, "units": units, "pico_usd": pico, "factor_ppm": factor_ppm}
-        for component, units, pico in lines
+def explain(lines: list[Any], factor_ppm: int, shortfall: int = 0) -> list[dict[str, Any]]:
+    """The lines of a charge as the usage log shows them: units, USD for one, the factor; the mark-up that is in it.
+
+    A `shortfall` has a line of its own, without units: what of the sum of the others is not charged.
+    """
+    rest: dict[str, Any] = {"factor_ppm": factor_ppm}
+    if lines and lines[-1][0] == MARKUP:
+        *lines, (_, markup_ppm, _) = lines
+        rest["markup"] = format_decimal(markup_ppm, decimals=6)
+    found = [
+        _named(component) | {"units": units, "pico_usd": pico} | rest for component, units, pico in lines
     ]
+    return [*found, {"component": "shortfall", "nano_usd": shortfall}] if shortfall else found
+
+
+def _named(component: str) -> dict[str, Any]:
+    name, _, kind = component.partition(":")
+    return {"component": name, "kind": kind} if kind else {"component": name}
+
+
+def recomputed(explained: list[dict[str, Any]]) -> int:
+    """Nano-dollars that stored lines of `explain` come to, from nothing but themselves."""
+    pico_ppm: int = sum(
+        line["units"] * line["pico_usd"] * line["factor_ppm"] for line in explained if "pico_usd" in line
+    )
+    return -(-pico_ppm // _NANO_DIVISOR)
 
 
 FREE = Price(PriceDocument())

@@ -324,14 +324,26 @@ def normal_usage(found: openai.UsageObject) -> Usage | None:
     """Sound is counted in seconds where it is not counted in tokens."""
     if found.seconds is not None and found.prompt_tokens is None and found.input_tokens is None:
         return _duration(found.seconds)
-    return from_openai(found)
+    result = from_openai(found)
+    if found.prompt_audio_seconds and result is not None:
+        heard = _duration(found.prompt_audio_seconds)
+        result.seconds = heard.seconds if heard is not None else 0
+    return result
 
 
-def _duration(value: float | str) -> Usage | None:
-    """Seconds of sound, rounded up to a whole one as vendors do."""
+def usage_of_choice(document: Any) -> Usage | None:
+    """The same of a `usage` that stands in a choice."""
+    try:
+        return normal_usage(msgspec.convert(document, openai.UsageObject))
+    except ValueError:
+        return None
+
+
+def _duration(value: Any) -> Usage | None:
+    """Seconds of sound, rounded up to a whole one as vendors do; None for what is no number."""
     try:
         seconds = float(value)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
     return Usage(seconds=math.ceil(seconds)) if 0 <= seconds < 10_000_000 else None
 

@@ -97,6 +97,8 @@ class CompletionReader:
                 self.has_content = True
             if choice.finish_reason:
                 self.finish = choice.finish_reason
+            if choice.usage is not None and self.usage is None:
+                self.usage = reading.usage_of_choice(choice.usage)
         return True
 
     def text(self) -> str:

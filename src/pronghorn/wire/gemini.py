@@ -39,6 +39,8 @@ class UsageMetadata(msgspec.Struct, gc=False):
     toolUsePromptTokenCount: int | None = None
     totalTokenCount: int | None = None
     promptTokensDetails: list[ModalityCount] | None = None
+    cacheTokensDetails: list[ModalityCount] | None = None
+    """Of the cached part, which is in the prompt's details, too."""
     candidatesTokensDetails: list[ModalityCount] | None = None
 
 

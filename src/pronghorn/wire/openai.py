@@ -48,7 +48,7 @@ class TokenDetails(msgspec.Struct, gc=False):
 
 
 class UsageObject(msgspec.Struct, gc=False):
-    """All spellings of `usage` in this dialect: chat, responses-like (images, audio), DeepSeek's cache counts."""
+    """All spellings of `usage` in this dialect: chat, responses-like (images, audio), and what single vendors add."""
 
     type: str | None = None
     prompt_tokens: int | None = None
@@ -58,6 +58,10 @@ class UsageObject(msgspec.Struct, gc=False):
     total_tokens: int | None = None
     seconds: float | None = None
     prompt_cache_hit_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Moonshot's."""
+    prompt_audio_seconds: Any = None
+    """Mistral's: of sound that it has heard, beside the tokens; elsewhere it may be an empty object."""
     prompt_tokens_details: TokenDetails | None = None
     completion_tokens_details: TokenDetails | None = None
     input_tokens_details: TokenDetails | None = None
@@ -84,6 +88,8 @@ class Choice(msgspec.Struct, gc=False):
     delta: Message | None = None
     text: str | None = None
     finish_reason: str | None = None
+    usage: Any = None
+    """Moonshot's, in a stream; the others have it beside the choices."""
 
 
 class Answer(msgspec.Struct, gc=False):

@@ -32,6 +32,8 @@ class Usage(msgspec.Struct, omit_defaults=True, gc=False):
     characters: int = 0
     is_estimated: bool = False
     """The vendor gave no usable count: these are ours."""
+    kind: str = ""
+    """What seconds and calls are priced by, such as `1080p/audio` or `imagine/fast`."""
 
     def has_parts(self) -> bool:
         """Some tokens may have a price of their own."""

@@ -31,6 +31,10 @@ TIERED = {
         {"above_input_tokens": 200_000, "input_usd_per_million": "2.50", "output_usd_per_million": "15"}
     ],
 }
+FILMS = {
+    "per_second_usd": {"720p/silent": "0.084", "720p": "0.126", "1080p": "0.168", "4k": "0.42"},
+    "per_call_usd": {"imagine/fast": "0.06", "imagine": "0.03", "default": "0.01"},
+}
 PICTURES = {"per_image_usd": {"standard/1024x1024": "0.04", "hd/1024x1792": "0.12", "default": "0.08"}}
 
 
@@ -101,7 +105,19 @@ def usage(**counts: Any) -> Usage:
         ),
         # a default of nothing is a default
         ({"per_image_usd": {"hd/1x1": "0.01", "default": "0"}}, usage(images=1, image_kind="x/y"), ONE, 0),
+        # the longest beginning of a kind that is listed
+        (PICTURES, usage(images=1, image_kind="hd/1024x1792/natural"), ONE, 120_000_000),
         ({"per_second_usd": "0.0001"}, usage(seconds=61), ONE, 6_100_000),
+        ({"per_second_usd": "0.0001"}, usage(seconds=61, kind="1080p"), ONE, 6_100_000),
+        (FILMS, usage(seconds=5, kind="720p/silent"), ONE, 5 * 84_000_000),
+        (FILMS, usage(seconds=5, kind="720p/audio"), ONE, 5 * 126_000_000),
+        # neither it nor a default is listed: the dearest
+        (FILMS, usage(seconds=5, kind="360p"), ONE, 5 * 420_000_000),
+        (FILMS, usage(seconds=5), ONE, 5 * 420_000_000),
+        (FILMS, usage(calls=1, kind="imagine/fast"), ONE, 60_000_000),
+        (FILMS, usage(calls=2, kind="imagine/turbo"), ONE, 2 * 30_000_000),
+        (FILMS, usage(calls=1, kind="imagined"), ONE, 10_000_000),
+        (FILMS, usage(calls=1), ONE, 10_000_000),
         ({"character_usd_per_million": "15"}, usage(characters=4096), ONE, 61_440_000),
         # 7,500,000 x 0.85
         (CHAT, usage(input=1000, output=500), 850_000, 6_375_000),
@@ -153,6 +169,30 @@ def test_lines_name_what_was_charged() -> None:
     }
 
 
+def test_lines_name_the_kind_whose_price_holds() -> None:
+    charge = price(FILMS | PICTURES).charge(
+        usage(calls=1, seconds=5, kind="720p/audio", images=1, image_kind="x/y"), ONE
+    )
+    assert [
+        (line["component"], line.get("kind"), line["units"]) for line in prices.explain(charge.lines, ONE)
+    ] == [("call", None, 1), ("second", "720p", 5), ("image", None, 1)]
+
+
+def test_what_was_written_before_there_were_kinds_reads_as_it_did() -> None:
+    assert prices.explain([("image", 2, 40_000_000_000)], ONE) == [
+        {"component": "image", "units": 2, "pico_usd": 40_000_000_000, "factor_ppm": ONE}
+    ]
+
+
+def test_a_million_calls_of_a_tiny_price_sum_up_exactly() -> None:
+    """T45: 10^6 calls of 0.0000037 USD are 3.70 USD, and rounding is up, once for each."""
+    known, used = price({"per_call_usd": "0.0000037"}), usage(calls=1)
+    assert sum(known.charge(used, ONE).nano for _ in range(1_000_000)) == 3_700_000_000
+    assert sum(known.charge(used, 333_333).nano for _ in range(1_000)) == 1_234 * 1_000  # 1,233.3321
+    tinier = price({"per_call_usd": "0.0000000037"})
+    assert sum(tinier.charge(used, ONE).nano for _ in range(1_000)) == 4 * 1_000
+
+
 def test_a_hundred_thousand_tiny_calls_sum_up_exactly() -> None:
     """T45: no drift, whatever the number of calls."""
     tiny = price({"input_usd_per_million": "0.1"})
@@ -170,15 +210,15 @@ token_prices = st.dictionaries(st.sampled_from(token_fields), amounts, max_size=
 tiers = st.builds(
     lambda above, listed: listed | {"above_input_tokens": above}, st.integers(0, 5_000), token_prices
 )
-kinds = st.sampled_from(["a/b", "c/d", "e/f", "default"])
+kinds = st.sampled_from(["a/b", "a", "c/d", "e/f", "default"])
 documents = st.builds(
     lambda tokens, rest, steps: tokens | rest | {"tiers": steps},
     token_prices,
     st.fixed_dictionaries(
         {},
         optional={
-            "per_call_usd": call_amounts,
-            "per_second_usd": call_amounts,
+            "per_call_usd": st.one_of(call_amounts, st.dictionaries(kinds, call_amounts)),
+            "per_second_usd": st.one_of(call_amounts, st.dictionaries(kinds, call_amounts)),
             "per_image_usd": st.one_of(call_amounts, st.dictionaries(kinds, call_amounts)),
         },
     ),
@@ -207,6 +247,7 @@ def usages(draw: st.DrawFn) -> Usage:
         image_kind=draw(st.sampled_from(["a/b", "c/d", "x/y", ""])),
         seconds=draw(counts),
         characters=draw(counts),
+        kind=draw(st.sampled_from(["a/b", "a/x", "a/b/c", "c/d", "x/y", ""])),
     )
 
 
@@ -273,6 +314,9 @@ def test_explain_recomputes_the_charge_to_the_nano_dollar(
         ({"per_call_usd": "-0.01"}, "per_call_usd"),
         ({"per_call_usd": "0.0000000000001"}, "per_call_usd"),
         ({"per_second_usd": "Infinity"}, "per_second_usd"),
+        ({"per_second_usd": {"1080p": "1e3"}}, "per_second_usd.1080p"),
+        ({"per_call_usd": {"imagine": "-1"}}, "per_call_usd.imagine"),
+        ({"per_call_usd": 1}, "per_call_usd"),
         ({"per_image_usd": {"hd/1x1": "-1"}}, "per_image_usd"),
         ({"per_image_usd": "free"}, "per_image_usd"),
         ({"tiers": [{"above_input_tokens": 1, "input_usd_per_million": "-1"}]}, "input_usd_per_million"),
