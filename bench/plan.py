@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pronghorn import vendors
 from pronghorn.ledger.credit import Purse
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.routing import Channel, Grant, Meter, Model, Snapshot, plan
 from pronghorn.routing.route import Policy
 from pronghorn.routing.tier import place_of
@@ -61,8 +62,8 @@ def first_us(snapshot: Snapshot, policy: Policy, *, has_affinity: bool) -> float
         mode="live",
         group="default",
         factor_ppm=1_000_000,
-        purse=Purse("acc_1", "live"),
-        meter=Meter(0),
+        purse=Purse(AccountPot("acc_1", "live")),
+        meter=Meter(),
     )
     models = itertools.cycle(snapshot.models.values())
     places = itertools.cycle([place_of(f"conversation {number}") for number in range(997)])

@@ -16,15 +16,18 @@ from pronghorn.accounts.secrets import Secrets
 from pronghorn.api import Dispatcher
 from pronghorn.api.credentials import Doorkeeper
 from pronghorn.api.dispatcher import Asgi
+from pronghorn.errors import Conflict, Unavailable
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.later import Later, OnDemand
 from pronghorn.ledger import journal as journal_files
-from pronghorn.ledger import posting, repository
+from pronghorn.ledger import posting, pots
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.journal import Journal
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.manage import ManageContext, create_app
 from pronghorn.observability import Metrics
+from pronghorn.portal import PortalContext
+from pronghorn.portal import create_app as create_portal
 from pronghorn.relay import Keeper, Relay, Responses
 from pronghorn.relay.idempotency import Idempotency
 from pronghorn.relay.probe import Prober
@@ -44,6 +47,8 @@ else:
     realtime_tab = Later("pronghorn.relay.realtime_tab")
 
 HOUSEKEEPING_S = 1.0
+DATABASE_WAIT_S = 5.0
+CLAIM_TRIES, CLAIM_PAUSE_S = 20, 0.1
 FORGETTING_EVERY = 600
 """Rounds of housekeeping between two times that what has expired is deleted."""
 
@@ -80,7 +85,11 @@ class Gateway:
         except Exception as error:
             # Whatever keeps the database from answering is what this page is for.
             database = f"failed: {type(error).__name__}"
-        journal = "blocked" if self.journal.is_blocked else "ok"
+        try:
+            self.journal.check()
+            journal = "ok"
+        except Unavailable:
+            journal = "blocked" if self.journal.is_blocked else "failed"
         # A dead database or companion does not stop traffic; only what makes requests fail does.
         is_ready = not self.is_stopping and journal == "ok"
         return {"ready": is_ready, "database": database, "journal": journal, "companions": companions}
@@ -109,11 +118,12 @@ async def open_gateway(
     database = database or Database(settings.resolved_database_url)
     vault = secrets.load(settings.secret, settings.data)
     server = _server_id(settings)
+    await _claim(database, server, settings)
     epoch = await _begin_epoch(database, server, clock)
     folder = settings.data / "journal"
     replayed = await posting.post_dead(database, folder, clock, server, epoch)
     async with database.write() as tx:
-        await repository.reclaim_leases(tx, server, epoch)
+        await pots.reclaim(tx, server, epoch)
     if replayed:
         log.info("journal.replayed", records=replayed)
     journal = Journal(folder, server, epoch, settings.journal_sync_ms)
@@ -144,6 +154,7 @@ async def open_gateway(
         prober=prober,
         on_change=loader.refresh,
     )
+    portal = PortalContext(database, credit, vault, clock, settings, loader, on_change=loader.refresh)
 
     def build_sockets() -> "sockets.Sockets":
         services = realtime_tab.Services(credit, journal, loader, tokenizer, settings, clock, metrics)
@@ -175,6 +186,7 @@ async def open_gateway(
         clock=clock,
         metrics=metrics,
         manage=OnDemand[Asgi](lambda: create_app(context)),
+        portal=OnDemand[Asgi](lambda: create_portal(portal)),
         readiness=lambda: gateway.readiness(),
         sockets=OnDemand(build_sockets),
     )
@@ -210,6 +222,20 @@ def _server_id(settings: Settings) -> str:
     return path.read_text().strip()
 
 
+async def _claim(database: Database, server: str, settings: Settings) -> None:
+    """Two copies of one data folder would lease and reclaim by one name: the second is refused."""
+    for _ in range(CLAIM_TRIES):
+        if await database.claim(server):
+            return
+        # The database may not have seen yet that the life before was killed.
+        await asyncio.sleep(CLAIM_PAUSE_S)
+    await database.close()
+    raise Conflict(
+        f"another server goes by the name of this one, {server}: is {settings.data} a copy of its data folder? "
+        f"Delete {settings.data / 'server-id'} here, and this becomes a server of its own"
+    )
+
+
 async def _begin_epoch(database: Database, server: str, clock: Clock) -> int:
     """A number that no former life of this server had: what those left can be told from ours."""
     now_ms = int(clock.now() * 1000)
@@ -230,11 +256,14 @@ async def _keep_house(gateway: Gateway) -> None:
         if second % FORGETTING_EVERY == 0:
             with contextlib.suppress(Exception):  # what is over is not found anyway; this is for the disk
                 await gateway.keeper.forget_expired()
+        written = await asyncio.to_thread(journal_files.written_bytes, gateway.settings.data / "journal")
         posted = gateway.journal.posted_bytes
         with contextlib.suppress(Exception):  # a dead database is looked at again in a second
-            await gateway.credit.give_back_idle()
-            async with gateway.database.read() as tx:
-                posted = int(await tx.scalar(select(func.sum(JournalCursor.position))) or 0)
-        written = await asyncio.to_thread(journal_files.written_bytes, gateway.settings.data / "journal")
-        gateway.journal.note_posted(posted, written, gateway.clock.monotonic())
-        gateway.metrics.gauges["journal_backlog_bytes"] = max(0, written - posted)
+            async with asyncio.timeout(DATABASE_WAIT_S):
+                await gateway.credit.give_back_idle()
+            async with asyncio.timeout(DATABASE_WAIT_S), gateway.database.read() as tx:
+                mine = JournalCursor.segment.in_(list(written))
+                posted = int(await tx.scalar(select(func.sum(JournalCursor.position)).where(mine)) or 0)
+        total = sum(written.values())
+        gateway.journal.note_posted(posted, total, gateway.clock.monotonic())
+        gateway.metrics.gauges["journal_backlog_bytes"] = max(0, total - posted)

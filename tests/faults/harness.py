@@ -23,7 +23,7 @@ from pronghorn import app
 from pronghorn.accounts import keys
 from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.api.caller_socket import SocketProtocol
-from pronghorn.kit.clock import SystemClock
+from pronghorn.kit.clock import Clock, SystemClock
 from pronghorn.kit.money import NANO_PER_USD
 from pronghorn.ledger import posting, repository
 from pronghorn.manage.services.models import CAPABILITIES
@@ -167,7 +167,7 @@ class Case:
         """The usage log of this account, once all its requests have ended; the newest row last."""
         meter = self.grant.meter
         deadline = time.monotonic() + SETTLED_S
-        while meter.open_requests or meter.held:
+        while meter.open_requests or self.grant.purse.held:
             assert time.monotonic() < deadline, "a request has not ended or its hold was not released"
             await asyncio.sleep(0.002)
         await self.gateway.post()
@@ -198,7 +198,10 @@ class Case:
             }
         assert standing.balance + standing.spent == sums.get("deposit", 0) - sums.get("withdrawal", 0)
         assert sums.get("charge", 0) == standing.spent
-        assert self.grant.meter.spent == standing.spent
+        for budget in self.grant.budgets:
+            window = await inner.credit.standing_of(budget.window(inner.clock.now()))
+            assert (window.held, window.balance + window.spent) == (0, budget.amount)
+            assert window.spent == sum(row.cost for row in rows) or budget.period != "total"
         found = [row.id for row in rows]
         assert len(found) == len(set(found))
         assert set(self.ids) - {""} <= set(found), "an answer without its row"
@@ -209,11 +212,11 @@ class Case:
 
 
 def _lines(row: Any) -> list[tuple[str, int, int]]:
-    return [(line["component"], line["units"], line["pico_usd"]) for line in row.explain]
+    return [(line["component"], line["units"], line["pico_usd"]) for line in row.explain if "units" in line]
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, **settings: Any) -> AsyncIterator[Gateway]:
+async def running(folder: Path, clock: Clock | None = None, /, **settings: Any) -> AsyncIterator[Gateway]:
     """Checks at the end that the vendor's credential is in no log line and no file."""
     folder.mkdir(parents=True, exist_ok=True)
     upstream = await ScriptedUpstream().start()
@@ -224,7 +227,9 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Gateway]:
     await migrate(database)
     logs = LogCapture()
     structlog.configure(processors=[logs], cache_logger_on_first_use=False)
-    inner = await app.open_gateway(configured, SystemClock(), sandbox_url=upstream.url, database=database)
+    inner = await app.open_gateway(
+        configured, clock or SystemClock(), sandbox_url=upstream.url, database=database
+    )
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = uvicorn.Server(
         uvicorn.Config(

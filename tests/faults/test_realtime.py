@@ -346,10 +346,10 @@ async def test_what_is_said_makes_the_hold_grow_before_the_vendor_hears_it(
     heard, script = listening()
     vendor.script = script
     async with talking(case) as talk:
-        before = case.grant.meter.held
+        before = case.grant.purse.held
         await talk.say("conversation.item.create", item={"text": "a" * 1_500})
         await asyncio.wait_for(heard.get(), 5)
-        assert case.grant.meter.held == before + 2_048 * 10_000
+        assert case.grant.purse.held == before + 2_048 * 10_000
         await talk.say("conversation.item.create", item={"text": "a" * 100_000})
         assert (await talk.error())["code"] == "insufficient_quota"
         assert await talk.close_code() == 1008

@@ -14,7 +14,7 @@ from pronghorn.errors import Conflict, NoCredit
 from pronghorn.kit.clock import FakeClock
 from pronghorn.kit.money import MAX_NANO
 from pronghorn.ledger import credit as module
-from pronghorn.ledger import repository
+from pronghorn.ledger import pots, repository
 from pronghorn.ledger.credit import Credit, Purse
 from pronghorn.store import Database, Tx
 from pronghorn.store.models import Account
@@ -53,7 +53,7 @@ def hold(purse: Purse, amount: int) -> None:
 async def test_filling_holding_settling_and_giving_back(credit: Credit) -> None:
     await pay(credit, 1_000)
     purse = credit.purse("acc_1", "live")
-    await credit.fill(purse, 100)
+    await credit.fill(purse, 50)
     assert purse.free == 250  # a fourth of the balance, so that the next request finds some
     assert await standing(credit) == (1_000, 0, 0)
     hold(purse, 100)
@@ -67,7 +67,9 @@ async def test_filling_holding_settling_and_giving_back(credit: Credit) -> None:
     assert await standing(credit) == (970, 0, 30)
 
 
-@pytest.mark.parametrize(("need", "free"), [(10, 250), (250, 250), (600, 600), (5_000, 1_000), (0, 0)])
+@pytest.mark.parametrize(
+    ("need", "free"), [(10, 250), (62, 250), (63, 63), (250, 250), (600, 600), (5_000, 1_000), (0, 0)]
+)
 async def test_a_lease_is_what_is_needed_or_a_share(credit: Credit, need: int, free: int) -> None:
     await pay(credit, 1_000)
     purse = credit.purse("acc_1", "live")
@@ -170,7 +172,7 @@ async def test_money_whose_return_failed_is_kept_only_if_it_is_still_ours(
 ) -> None:
     await pay(credit, 1_000)
     purse = credit.purse("acc_1", "live")
-    await credit.fill(purse, 100)
+    await credit.fill(purse, 50)
     credit._database = cast(Database, Broken(database, commits=commits))
     with pytest.raises(ConnectionError):
         await credit.give_back(purse)
@@ -329,7 +331,7 @@ async def test_random_sequences_keep_the_sum_and_nothing_goes_below_zero(
         elif action == "back":
             await server.give_back(purse)
         async with database.read() as tx:
-            stored = (await repository.amounts(tx, ["acc_1"], "live"))["acc_1"]
+            stored = (await pots.account_amounts(tx, ["acc_1"], "live"))["acc_1"]
         assert stored.balance >= 0
         assert stored.balance + stored.leased + stored.spent == deposits
         in_memory = sum(known.free + known.held + charged[known] for known in charged)

@@ -1,5 +1,8 @@
 """The loader: a snapshot out of the database; one broken row spoils nothing, and use is remembered across reloads."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -10,9 +13,9 @@ from pronghorn.accounts.secrets import Secrets
 from pronghorn.kit.clock import FakeClock
 from pronghorn.ledger import repository
 from pronghorn.ledger.credit import Credit
-from pronghorn.routing import Loader
-from pronghorn.store import Database, revision
-from pronghorn.store.models import Account, Channel, Group, Key, Model, Price
+from pronghorn.routing import Loader, load
+from pronghorn.store import Database, Tx, revision
+from pronghorn.store.models import Account, Budget, Channel, Group, Key, Model, Price
 from pronghorn.wire.usage import Usage
 
 SECRETS = Secrets(["the-secret-of-this-test"])
@@ -103,14 +106,14 @@ async def test_meters_survive_a_reload_and_rates_change(loader: Loader, database
     await loader.refresh()
     first = grant_of(loader, "key_1")
     first.enter(loader._clock.monotonic(), 0)
-    first.meter.spent += 50
     await change(database, Key, "key_1", rpm=3, name="renamed", models=["a*"])
     await loader.refresh()
     second = grant_of(loader, "key_1")
     assert second is not first
     assert second.meter is first.meter
     assert second.purse is first.purse
-    assert (second.name, second.budget_left(), second.meter.open_requests) == ("renamed", 650, 1)
+    assert (second.name, second.budgets[0].amount, second.meter.open_requests) == ("renamed", 1_000, 1)
+    assert second.budgets[0].purse(1.0) is first.budgets[0].purse(1.0)
     assert second.meter.gate.requests.level(loader._clock.monotonic()) == 2
     assert second.allows_model("abc")
 
@@ -184,3 +187,48 @@ async def test_without_a_sandbox_there_is_none(database: Database) -> None:
     bare = Loader(database, Credit(database, "s", 1, clock), SECRETS, clock, "")
     await bare.refresh()
     assert not bare.snapshot.sandbox
+
+
+async def test_a_budget_in_a_zone_that_this_machine_does_not_know_is_held_by_utc(
+    loader: Loader, database: Database
+) -> None:
+    await add_key(database, "key_1")
+    given = {"id": "bud_1", "scope": "key", "subject": "key_1", "mode": "live", "period": "day"}
+    await add(database, Budget, **given, time_zone="Europe/Atlantis", amount=5, created_ms=1)
+    await loader.refresh()
+    (budget,) = grant_of(loader, "key_1").budgets
+    assert budget.window(86_400.0 * 3 + 1).start_ms == 86_400_000 * 3
+
+
+class Outage:
+    """A database that does not answer as long as `is_down`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.is_down = True
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        if self.is_down:
+            raise OSError("down")
+        async with self._database.read() as tx:
+            yield tx
+
+
+async def test_while_the_database_does_not_answer_the_snapshot_is_stale(
+    loader: Loader, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_key(database, "key_1")
+    await loader.refresh()
+    outage = Outage(database)
+    monkeypatch.setattr(loader, "_database", outage)
+    monkeypatch.setattr(load, "POLL_S", 0.001)
+    refreshing = asyncio.create_task(loader.refresh_forever())
+    async with asyncio.timeout(5):
+        while not loader.snapshot.is_stale:
+            await asyncio.sleep(0.001)
+        assert grant_of(loader, "key_1")
+        outage.is_down = False
+        while loader.snapshot.is_stale:
+            await asyncio.sleep(0.001)
+    refreshing.cancel()

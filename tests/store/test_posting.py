@@ -11,8 +11,9 @@ from sqlalchemy import func, insert, select
 from tests.unit.ledger.test_journal import record as plain_record
 
 from pronghorn.kit.clock import FakeClock
-from pronghorn.ledger import journal, posting, repository
+from pronghorn.ledger import journal, posting, pots, repository
 from pronghorn.ledger.journal import Attempt, Journal, Record
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.store import Database, Tx
 from pronghorn.store.models import Account, Entry, JournalCursor, Key, Lease, Request, Wallet
 
@@ -49,7 +50,7 @@ async def ledger(database: Database) -> Database:
         await repository.open_wallet(tx, "acc_1", "live")
         await repository.adjust(tx, "acc_1", "live", DEPOSIT, note="", now_ms=1)
         for epoch in (1, 2):
-            await repository.take_lease(tx, "acc_1", "live", SERVER, epoch, need=LEASED, share=10**9)
+            await AccountPot("acc_1", "live").lease(tx, SERVER, epoch, need=LEASED, share=10**9)
     return database
 
 
@@ -107,7 +108,10 @@ async def test_a_row_says_what_happened(ledger: Database, tmp_path: Path) -> Non
     async with ledger.read() as tx:
         row = (await tx.execute(select(Request.__table__))).one()
     assert row.usage == {"input": 10, "output": 3, "cache_read": 3}
-    assert row.explain == [{"component": "input", "units": 10, "pico_usd": 2_500_000, "factor_ppm": 850_000}]
+    assert row.explain == [
+        {"component": "input", "units": 10, "pico_usd": 2_500_000, "factor_ppm": 850_000},
+        {"component": "shortfall", "nano_usd": 7},
+    ]
     assert [attempt["status"] for attempt in row.attempts] == [503, 200]
     assert (row.is_stream, row.cost, row.shortfall, row.posted_ms) == (True, 30, 7, int(CLOCK.now() * 1000))
 
@@ -246,9 +250,9 @@ async def test_posting_does_not_deadlock_with_the_server_that_leases(
     posted = asyncio.create_task(posting.post_all(ledger, tmp_path, CLOCK))
     while not posted.done():
         async with ledger.write() as tx:
-            taken = await repository.take_lease(tx, "acc_1", "live", SERVER, 1, need=10, share=10**9)
+            taken = await AccountPot("acc_1", "live").lease(tx, SERVER, 1, need=10, share=10**9)
         async with ledger.write() as tx:
-            await repository.return_lease(tx, "acc_1", "live", SERVER, 1, taken)
+            await AccountPot("acc_1", "live").unlease(tx, SERVER, 1, taken)
     assert await posted == 40
     await assert_sums_agree(ledger)
 
@@ -259,7 +263,7 @@ async def test_the_dead_are_posted_and_their_leases_come_back(ledger: Database, 
     (tmp_path / "server-1x-00000001-000001.journal").write_bytes(b"")  # another server's
     assert await posting.post_dead(ledger, tmp_path, CLOCK, SERVER, 2) == 4
     async with ledger.write() as tx:
-        assert await repository.reclaim_leases(tx, SERVER, 2) == 1
+        assert await pots.reclaim(tx, SERVER, 2) == 1
     found = await state(ledger)
     assert found["leases"] == [(2, LEASED)]
     assert found["wallet"] == (DEPOSIT - LEASED - 100, 100)

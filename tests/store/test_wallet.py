@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pronghorn.errors import Conflict, NoCredit
 from pronghorn.ledger import repository
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.store import Database
 from pronghorn.store.models import Account, Entry, Lease, Wallet
 
@@ -23,7 +24,7 @@ async def funded(database: Database) -> Database:
         await tx.execute(insert(Account).values(id="acc_1", name="a", group_name="default", created_ms=1))
         await repository.open_wallet(tx, "acc_1", "live")
         await repository.adjust(tx, "acc_1", "live", DEPOSIT, note="", now_ms=1)
-        await repository.take_lease(tx, "acc_1", "live", "server-0", 1, need=LEASED, share=10**9)
+        await AccountPot("acc_1", "live").lease(tx, "server-0", 1, need=LEASED, share=10**9)
     return database
 
 
@@ -72,7 +73,7 @@ async def test_all_of_a_balance_may_be_used_but_no_more(funded: Database) -> Non
 async def test_more_than_a_lease_holds_does_not_come_back(funded: Database) -> None:
     with pytest.raises(Conflict):
         async with funded.write() as tx:
-            await repository.return_lease(tx, "acc_1", "live", "server-0", 1, LEASED + 1)
+            await AccountPot("acc_1", "live").unlease(tx, "server-0", 1, LEASED + 1)
     assert await amounts(funded) == (DEPOSIT - LEASED, LEASED)
 
 
@@ -83,7 +84,7 @@ async def test_servers_at_once_lease_a_balance_once(funded: Database) -> None:
         database, total = Database(funded.url), 0
         while True:
             async with database.write() as tx:
-                taken = await repository.take_lease(tx, "acc_1", "live", server, 1, need=150, share=10**9)
+                taken = await AccountPot("acc_1", "live").lease(tx, server, 1, need=150, share=10**9)
             if not taken:
                 await database.close()
                 return total
@@ -100,8 +101,8 @@ async def test_leases_returns_and_withdrawals_at_once_keep_the_sum(funded: Datab
         dice, server, withdrawn = random.Random(number), f"server-{number % 4}", 0
         for _ in range(10):
             async with funded.write() as tx:
-                taken = await repository.take_lease(
-                    tx, "acc_1", "live", server, 1, need=dice.randrange(1, 1_500), share=10**9
+                taken = await AccountPot("acc_1", "live").lease(
+                    tx, server, 1, need=dice.randrange(1, 1_500), share=10**9
                 )
             try:
                 async with funded.write() as tx:
@@ -111,7 +112,7 @@ async def test_leases_returns_and_withdrawals_at_once_keep_the_sum(funded: Datab
                 pass
             if taken:
                 async with funded.write() as tx:
-                    await repository.return_lease(tx, "acc_1", "live", server, 1, taken - taken // 10)
+                    await AccountPot("acc_1", "live").unlease(tx, server, 1, taken - taken // 10)
         return withdrawn
 
     withdrawn = sum(await asyncio.gather(*(trade(number) for number in range(8))))

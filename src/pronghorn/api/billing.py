@@ -3,18 +3,17 @@
 A key with a budget shows the budget, as far as the account can pay it; a key without shows the account.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
 from pronghorn.api.reply import Reply
 from pronghorn.convert.errors import JSON_HEADER
+from pronghorn.kit import quota
 from pronghorn.kit.money import NANO_PER_USD
 from pronghorn.ledger.credit import Credit
 from pronghorn.routing import Grant
-
-QUOTA_PER_USD = 500_000
 
 
 class Funds(NamedTuple):
@@ -24,16 +23,17 @@ class Funds(NamedTuple):
     used: int
 
 
-async def funds(credit: Credit, grant: Grant) -> Funds:
+async def funds(credit: Credit, grant: Grant, now_s: float) -> Funds:
     standing = (await credit.standing([grant.account_id], grant.mode))[grant.account_id]
-    left = grant.budget_left()
-    if left is None:
+    own = [budget for budget in grant.budgets if budget.scope == "key"]
+    if not own:
         return Funds(standing.balance, standing.spent + standing.held)
-    return Funds(max(0, min(left, standing.balance)), grant.meter.spent + grant.meter.held)
+    windows = [await credit.standing_of(budget.window(now_s)) for budget in own]
+    tightest = min(windows, key=lambda window: window.balance)
+    return Funds(max(0, min(tightest.balance, standing.balance)), tightest.spent + tightest.held)
 
 
-async def subscription(credit: Credit, grant: Grant) -> object:
-    found = await funds(credit, grant)
+def subscription(found: Funds, grant: Grant) -> object:
     limit = _usd(found.available + found.used)
     return {
         "object": "billing_subscription",
@@ -45,13 +45,11 @@ async def subscription(credit: Credit, grant: Grant) -> object:
     }
 
 
-async def usage(credit: Credit, grant: Grant) -> object:
-    found = await funds(credit, grant)
+def usage(found: Funds, grant: Grant) -> object:
     return {"object": "list", "total_usage": found.used * 100 / NANO_PER_USD}
 
 
-async def credit_grants(credit: Credit, grant: Grant) -> object:
-    found = await funds(credit, grant)
+def credit_grants(found: Funds, grant: Grant) -> object:
     return {
         "object": "credit_summary",
         "total_granted": _usd(found.available + found.used),
@@ -61,8 +59,7 @@ async def credit_grants(credit: Credit, grant: Grant) -> object:
     }
 
 
-async def token_usage(credit: Credit, grant: Grant) -> object:
-    found = await funds(credit, grant)
+def token_usage(found: Funds, grant: Grant) -> object:
     listed = grant.listed_models()
     return {
         "code": True,
@@ -70,9 +67,9 @@ async def token_usage(credit: Credit, grant: Grant) -> object:
         "data": {
             "object": "token_usage",
             "name": grant.name,
-            "total_granted": _quota(found.available + found.used),
-            "total_used": _quota(found.used),
-            "total_available": _quota(found.available),
+            "total_granted": quota.left(found.available) + quota.used(found.used),
+            "total_used": quota.used(found.used),
+            "total_available": quota.left(found.available),
             "unlimited_quota": False,
             "model_limits": dict.fromkeys(listed or (), True),
             "model_limits_enabled": listed is not None,
@@ -81,7 +78,7 @@ async def token_usage(credit: Credit, grant: Grant) -> object:
     }
 
 
-Query = Callable[[Credit, Grant], Awaitable[object]]
+Query = Callable[[Funds, Grant], object]
 
 QUERIES: dict[str, Query] = {
     "/v1/dashboard/billing/subscription": subscription,
@@ -91,13 +88,10 @@ QUERIES: dict[str, Query] = {
 }
 
 
-async def serve(query: Query, credit: Credit, grant: Grant, reply: Reply) -> None:
-    await reply.whole(200, [JSON_HEADER], msgspec.json.encode(await query(credit, grant)))
+async def serve(query: Query, credit: Credit, grant: Grant, now_s: float, reply: Reply) -> None:
+    found = await funds(credit, grant, now_s)
+    await reply.whole(200, [JSON_HEADER], msgspec.json.encode(query(found, grant)))
 
 
 def _usd(nano: int) -> float:
     return nano / NANO_PER_USD
-
-
-def _quota(nano: int) -> int:
-    return nano * QUOTA_PER_USD // NANO_PER_USD

@@ -1,14 +1,13 @@
 """Finding the caller's key: wherever a client of any dialect may put it, the path alone decides the dialect."""
 
-import ipaddress
 import urllib.parse
 from collections.abc import Sequence
 
 from pronghorn.accounts import keys
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.api.reply import Scope
-from pronghorn.errors import Unauthenticated
-from pronghorn.kit.network import parse_network
+from pronghorn.errors import Unauthenticated, Unavailable
+from pronghorn.kit.forwarded import Forwarded
 from pronghorn.relay.incoming import Headers
 from pronghorn.routing import Grant, Snapshot
 
@@ -37,15 +36,16 @@ class Doorkeeper:
 
     def __init__(self, secrets: Secrets, trusted_proxies: Sequence[str]) -> None:
         self._hash_keys = [secrets.hash_key, *secrets.old_hash_keys]
-        self._proxies = [parse_network(proxy, strict=False) for proxy in trusted_proxies]
+        self._forwarded = Forwarded(trusted_proxies) if trusted_proxies else None
 
     def admit(self, snapshot: Snapshot, scope: Scope, now_s: float) -> tuple[Grant, str]:
         """The grant of the caller's key, and the caller's address. Raises `Unauthenticated` or `AccessDenied`."""
         found = self._known(snapshot, scope) or self._look_up(snapshot, scope)
         client = scope.get("client")
         client_ip = client[0] if client else ""
-        if self._proxies:
-            client_ip = self._behind_proxies(scope, client_ip)
+        if self._forwarded is not None:
+            sent = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+            client_ip = self._forwarded.caller(client_ip, sent.decode("latin-1"))
         if found.expires_s is not None or found.networks is not None:
             found.check_caller(now_s, client_ip)
         return found, client_ip
@@ -62,16 +62,19 @@ class Doorkeeper:
     def _look_up(self, snapshot: Snapshot, scope: Scope) -> Grant:
         found: Grant | None = None
         secret_found = ""
-        is_given = False
+        is_given = is_likely = False
         for text in _candidates(scope["headers"], scope["query_string"]):
             is_given = True
             if text == secret_found or not keys.is_well_formed(text):
                 continue
+            is_likely = True
             grant = self._grant(snapshot, text)
             if grant is not None and found is not None and grant is not found:
                 raise Unauthenticated("two different API keys were sent; send one")
             if grant is not None:
                 found, secret_found = grant, text
+        if found is None and is_likely and snapshot.is_stale:
+            raise Unavailable(_UNREADABLE, retry_after_s=5)
         if found is None:
             raise Unauthenticated(_WRONG if is_given else "")
         if len(snapshot.known_callers) < MAX_KNOWN_CALLERS:
@@ -87,34 +90,10 @@ class Doorkeeper:
                 return grant
         return None
 
-    def _behind_proxies(self, scope: Scope, client_ip: str) -> str:
-        """The last address in `X-Forwarded-For` that none of our own proxies has."""
-        if not self._is_proxy(client_ip):
-            return client_ip
-        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-        hops = [hop for hop in forwarded.decode("latin-1").split(",") if hop.strip()]
-        for hop in reversed(hops):
-            address = _address(hop)
-            if address is None:
-                return client_ip  # nothing before it can be believed either
-            if not self._is_proxy(hop):
-                return str(address)
-        return client_ip
 
-    def _is_proxy(self, text: str) -> bool:
-        address = _address(text)
-        return address is not None and any(address in proxy for proxy in self._proxies)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """None for what is no address. IPv4 inside IPv6, as a dual-stack socket has it, is IPv4."""
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
+_UNREADABLE = (
+    "the database does not answer, so an API key that is new here cannot be looked up; try again shortly"
+)
 _WRONG = (
     "this API key is not valid here: it is mistyped, revoked, or of another gateway. "
     "Keys look like sk-live... or sk-test... and have 51 characters"

@@ -77,7 +77,7 @@ class Cycle(Protocol):
 
 
 class Dispatcher:
-    """The ASGI application. `manage` gets everything under `/manage`."""
+    """The ASGI application. `manage` gets everything under `/manage`, `portal` the rest under `/api` and `/pay`."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class Dispatcher:
         clock: Clock,
         metrics: Metrics,
         manage: OnDemand[Asgi],
+        portal: OnDemand[Asgi],
         readiness: Readiness,
         sockets: "OnDemand[Sockets]",
     ) -> None:
@@ -105,6 +106,7 @@ class Dispatcher:
         self._clock = clock
         self._metrics = metrics
         self._manage = manage
+        self._portal = portal
         self._readiness = readiness
         self._sockets = sockets
         self._crowd = relay.crowd
@@ -131,7 +133,7 @@ class Dispatcher:
                 finally:
                     self._crowd.open -= 1
             else:
-                await self._elsewhere(scope, receive, reply)
+                await self._elsewhere(scope, receive, send, reply)
         except Exception as error:  # a door: whatever it is, the caller gets an answer
             await _answer_failure(scope, reply, error)
 
@@ -236,7 +238,7 @@ class Dispatcher:
         finally:
             self._crowd.open -= 1
 
-    async def _elsewhere(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send, reply: Reply) -> None:
         _check_no_socket(scope)
         target = normalise(scope["path"])
         path = target.path
@@ -270,8 +272,11 @@ class Dispatcher:
             raise UpgradeRequired("here a WebSocket is served: open it with an Upgrade")
         elif under_v1 in billing.QUERIES:
             _only_get(scope)
-            grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, self._clock.now())
-            await billing.serve(billing.QUERIES[under_v1], self._credit, grant, reply)
+            now_s = self._clock.now()
+            grant, _ = self._doorkeeper.admit(self._loader.snapshot, scope, now_s)
+            await billing.serve(billing.QUERIES[under_v1], self._credit, grant, now_s, reply)
+        elif path.startswith(("/api/", "/pay/")):
+            await (await self._portal())(scope, receive, send)
         else:
             raise _nothing_here(scope["method"], path)
 

@@ -6,6 +6,7 @@ syncs the file in groups, which bounds what a power cut can lose. A torn last fr
 """
 
 import asyncio
+import fcntl
 import os
 import struct
 from collections.abc import Iterator
@@ -68,6 +69,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     upstream_request_id: str
     client_ip: str
     attempts: list[Attempt]
+    windows: list[str] = []
+    """Of the budgets that it was held against."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -126,8 +129,15 @@ class Journal:
         self._size += len(frames)
         self._is_dirty = True
         if not self._sync_s:
+            self._sync_now()
+
+    def _sync_now(self) -> None:
+        """What was written is charged, synced or not: a poster may have read it. New work waits for a sync."""
+        try:
             _sync(self._file)
             self._is_dirty = False
+        except OSError as error:
+            self._fault = str(error)
 
     def _write(self, data: bytes) -> None:
         """All of it or, by cutting off what came through, nothing."""
@@ -136,7 +146,9 @@ class Journal:
             if written != len(data):
                 raise OSError(f"only {written} of {len(data)} bytes could be written")
         except OSError:
+            self._wants_next = True  # if even that fails: no reader gets past what stays behind
             os.ftruncate(self._file, self._size)
+            self._wants_next = False
             raise
 
     def is_well(self) -> bool:
@@ -183,17 +195,24 @@ class Journal:
                 self._fault = str(error)
 
     def close(self) -> None:
-        _sync(self._file)
-        os.close(self._file)
+        _close(self._file)
 
     def _open_next(self) -> None:
         path = self._folder / f"{self._stem}-{self._number + 1:06d}.journal"
         self._wants_next = True
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        if self._file >= 0:
-            self.close()
-        self._file, self._size, self._wants_next = opened, 0, False
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        former, self._file, self._size, self._wants_next = self._file, opened, 0, False
         self._number += 1
+        if former >= 0:
+            _close(former)  # last: if the disk refuses its sync, the next append goes on in the new one
+
+
+def _close(file: int) -> None:
+    try:
+        _sync(file)
+    finally:
+        os.close(file)
 
 
 class Segment(NamedTuple):
@@ -208,6 +227,17 @@ class Segment(NamedTuple):
         except FileNotFoundError:
             return 0
 
+    def is_written(self) -> bool:
+        """Its writer lives, if only asleep: the system lets go of the lock when a process ends."""
+        try:
+            with self.path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            pass  # posted and deleted
+        return False
+
     @property
     def server(self) -> str:
         return self.path.stem.rsplit("-", 2)[0]
@@ -221,9 +251,9 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(path) for path in sorted(folder.glob("*.journal"))]
 
 
-def written_bytes(folder: Path) -> int:
-    """All bytes of all segments that are still there."""
-    return sum(segment.size() for segment in segments(folder))
+def written_bytes(folder: Path) -> dict[str, int]:
+    """The size of each segment that is still there, by its name."""
+    return {segment.path.name: segment.size() for segment in segments(folder)}
 
 
 def read(segment: Segment, position: int, limit: int) -> Iterator[tuple[Record, int]]:

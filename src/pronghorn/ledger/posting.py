@@ -12,13 +12,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, select, text, update
 
+from pronghorn.errors import Conflict
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import journal
 from pronghorn.ledger.journal import Record, Segment
+from pronghorn.ledger.pots import AccountPot, spend_window
 from pronghorn.ledger.prices import explain
 from pronghorn.ledger.repository import account_book
 from pronghorn.store import Database, Tx
-from pronghorn.store.models import Base, Entry, JournalCursor, Key, Lease, Request, Wallet
+from pronghorn.store.models import Base, Entry, JournalCursor, Key, Request
 from pronghorn.wire.usage import Usage
 
 BATCH = 500
@@ -56,6 +58,10 @@ async def post_dead(database: Database, folder: Path, clock: Clock, server: str,
     total = 0
     for segment in journal.segments(folder):
         if segment.server == server and segment.epoch < before_epoch:
+            if segment.is_written():
+                raise Conflict(
+                    f"another process still runs as this server (its journal: {segment.path}); stop it"
+                )
             total += await _post_segment(database, segment, clock, {})
             await _forget(database, segment)
     return total
@@ -109,29 +115,19 @@ async def _apply(tx: Tx, segment: Segment, records: list[Record], now_ms: int) -
 
 
 async def _move_money(tx: Tx, segment: Segment, records: Iterable[Record]) -> None:
-    by_purse: dict[tuple[str, str], int] = defaultdict(int)
+    by_account: dict[AccountPot, int] = defaultdict(int)
+    by_window: dict[str, int] = defaultdict(int)
     by_key: dict[str, int] = defaultdict(int)
     for record in records:
         if record.charge:
-            by_purse[record.account_id, record.mode] += record.charge
+            by_account[AccountPot(record.account_id, record.mode)] += record.charge
             by_key[record.key_id] += record.charge
-    for (account_id, mode), charge in sorted(by_purse.items()):
-        # The wallet before its lease, as everywhere (see `repository`).
-        await tx.execute(
-            update(Wallet)
-            .where(Wallet.account_id == account_id, Wallet.mode == mode)
-            .values(spent=Wallet.spent + charge)
-        )
-        await tx.execute(
-            update(Lease)
-            .where(
-                Lease.account_id == account_id,
-                Lease.mode == mode,
-                Lease.server == segment.server,
-                Lease.epoch == segment.epoch,
-            )
-            .values(amount=Lease.amount - charge)
-        )
+            for window in record.windows:
+                by_window[window] += record.charge
+    for pot, charge in sorted(by_account.items()):
+        await pot.spend(tx, segment.server, segment.epoch, charge)
+    for window, charge in sorted(by_window.items()):
+        await spend_window(tx, window, segment.server, segment.epoch, charge)
     for key_id, charge in sorted(by_key.items()):
         await tx.execute(update(Key).where(Key.id == key_id).values(spent=Key.spent + charge))
 
@@ -216,7 +212,7 @@ def _request_row(record: Record, now_ms: int) -> Row:
         _storable("upstream_request_id", record.upstream_request_id) or None,
         _storable("client_ip", record.client_ip),
         _json.encode(attempts).decode(),
-        _json.encode(explain(record.lines, record.factor_ppm)).decode(),
+        _json.encode(explain(record.lines, record.factor_ppm, record.shortfall)).decode(),
         now_ms,
     )
 

@@ -1,6 +1,7 @@
 """Exchange: one request between admission and settlement, and the single place where it is settled."""
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -9,6 +10,7 @@ from pronghorn.convert.conversion import Conversion
 from pronghorn.convert.embeddings import EmbeddingConversion
 from pronghorn.errors import PronghornError, Unavailable
 from pronghorn.kit.money import MAX_NANO
+from pronghorn.ledger.credit import Purse
 from pronghorn.ledger.journal import Attempt, Journal, Record
 from pronghorn.ledger.prices import FREE, Charge, Price
 from pronghorn.observability import Metrics
@@ -47,6 +49,8 @@ class Exchange:
     """What broke the answer off after a part of it had been delivered."""
     price: Price = FREE
     hold = 0
+    budgets: Sequence[Purse] = ()
+    """Of the windows that the hold counts against, beside the account's purse."""
     charge = 0
     tokens = 0
     adjusted_limit = 0
@@ -82,19 +86,25 @@ class Exchange:
         """Nothing of the request may be left out."""
         return self.grant.is_strict or self.incoming.headers.get(STRICT, b"") not in (b"", b"0", b"false")
 
-    def take_hold(self, amount: int) -> None:
-        """Set `amount` aside. The caller has checked, without a pause in between, that it is free."""
-        purse, meter = self.grant.purse, self.grant.meter
+    def take_hold(self, amount: int, budgets: Sequence[Purse] = ()) -> None:
+        """Set `amount` aside, or so much more. The caller has checked, without a pause, that all have it free."""
+        purse = self.grant.purse
         purse.free -= amount
         purse.held += amount
-        meter.held += amount
-        self.hold = amount
+        for purse in budgets:
+            purse.take(amount)
+        self.budgets = budgets
+        self.hold += amount
 
     def return_hold(self) -> None:
-        """Another model is asked, with another price."""
-        self.grant.purse.settle(self.hold, 0)
-        self.grant.meter.held -= self.hold
+        """Nothing is done for it: another model is asked, with another price, or nobody."""
+        self._end_hold(0)
         self.hold = self.adjusted_limit = 0
+
+    def _end_hold(self, charge: int) -> None:
+        self.grant.purse.settle(self.hold, charge)
+        for purse in self.budgets:
+            purse.settle(self.hold, charge)
 
     def settle(
         self,
@@ -128,9 +138,7 @@ class Exchange:
         self.is_settled = True
         self.charge = charge
         grant = self.grant
-        grant.purse.settle(self.hold, charge)
-        grant.meter.held -= self.hold
-        grant.meter.spent += charge
+        self._end_hold(charge)
         self.tokens = usage.input + usage.output
         if self.has_entered:
             grant.leave(self.tokens, self.body_bytes)
@@ -187,6 +195,7 @@ class Exchange:
             _text(self.upstream_request_id, 200),
             _text(incoming.client_ip, 60),
             self.attempts,
+            [purse.name for purse in self.budgets] if self.budgets else _NO_WINDOWS,
         )
 
 
@@ -203,3 +212,4 @@ def _text(text: str, limit: int) -> str:
 
 
 _NO_CHARGE = Charge(0, [])
+_NO_WINDOWS: list[str] = []

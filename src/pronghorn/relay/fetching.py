@@ -19,19 +19,13 @@ from aiohttp.resolver import ThreadedResolver
 
 from pronghorn.convert.turn import Media
 from pronghorn.errors import BadRequest
-from pronghorn.kit.network import parse_network
+from pronghorn.kit.network import may_reach, parse_network
 from pronghorn.settings import Settings
 
 MAX_BYTES = 32 * 1024 * 1024
 TIMEOUT_S = 30.0
 MAX_REDIRECTS = 3
 MAX_AT_ONCE = 4
-
-
-_RELAYED = [
-    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
-]
-"""IPv6 addresses with an IPv4 address inside, which may be a private one."""
 
 
 class Fetcher:
@@ -50,13 +44,7 @@ class Fetcher:
 
     def is_open(self, address: str) -> bool:
         """May this address be reached for a caller?"""
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-        if any(parsed in network for network in _RELAYED):
-            return False
-        return (parsed.is_global and not parsed.is_multicast) or any(
-            parsed in network for network in self._allowed
-        )
+        return may_reach(address, self._allowed)
 
     async def _fill_one(self, session: aiohttp.ClientSession, gate: asyncio.Semaphore, media: Media) -> None:
         async with gate:

@@ -7,6 +7,7 @@ conversation makes the next response dearer, so the hold for it grows before tha
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,11 +16,12 @@ from pronghorn.errors import NoCredit, Unauthenticated, Unavailable
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import request_id
 from pronghorn.kit.money import format_usd
-from pronghorn.ledger.credit import Credit
+from pronghorn.ledger.credit import Credit, Purse
 from pronghorn.ledger.journal import Attempt, Journal
 from pronghorn.ledger.prices import FREE
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.observability import Metrics
+from pronghorn.relay import holding
 from pronghorn.relay import realtime_usage as usages
 from pronghorn.relay.exchange import NOTHING, Exchange
 from pronghorn.relay.incoming import Incoming
@@ -179,34 +181,31 @@ class Tab:
             return
         async with self._lock:
             more = need - exchange.hold
-            grant.purse.used_at = time.monotonic()
-            left = grant.budget_left()
-            if more > 0 and left is not None and left < more:
-                raise grant.refuse_budget(more)
-            if grant.purse.free < more:
-                await credit.fill(grant.purse, more)
-            if grant.purse.free < more:
-                await credit.wait_for_settlement(grant.purse, more, self._services.settings.credit_wait_s)
+            budgets = _budgets(exchange)
+            purses = (grant.purse, *budgets)
+            await holding.gather(credit, purses, more, self._services.settings.credit_wait_s)
             if exchange.is_settled or more <= 0:
                 return  # its response has ended in the meantime
-            left = grant.budget_left()
-            if left is not None and left < more:
-                raise grant.refuse_budget(more)
-            if grant.purse.free < more:
-                free = format_usd(grant.purse.free + exchange.hold)
+            short = holding.shortest(purses)
+            if short.free >= more:
+                exchange.take_hold(more, budgets)
+            elif short is not grant.purse:
+                raise await holding.refusal(credit, exchange, short, more)
+            else:
+                free = format_usd(short.free + exchange.hold)
                 raise NoCredit(
                     f"the next response can cost up to {format_usd(need)} USD and {free} USD of the account's "
                     "balance is free; top up, then open a new session",
                     detail={"scope": "account", "needed_usd": format_usd(need), "free_usd": free},
                 )
-            _grow(exchange, more)
 
     # Responses
 
     async def _begin(self, response: ResponseObject) -> None:
+        self._drop_late()
         exchange, self._next = self._next, None
         if exchange is None:
-            # More than one at once: this one was not foreseen, and is held for as soon as it is known of.
+            # More than one at once, or in another window: it is held for as soon as it is known of.
             self._check_key()
             exchange = self._new_exchange()
             await self._cover(exchange, self._most())
@@ -217,6 +216,15 @@ class Tab:
         heard.audio_input = min(heard.audio_input + self._known.audio_input, heard.input)
         self._known, self._said = heard, Said()
         self._open[response.id] = Reply(exchange, heard)
+
+    def _drop_late(self) -> None:
+        """Release what was set aside in a window of a budget that is over: a response counts when it begins."""
+        exchange, now_s = self._next, self._services.clock.now()
+        if exchange is None or not exchange.hold:
+            return
+        if tuple(exchange.budgets) != exchange.grant.budget_purses(now_s):
+            self._next = None
+            _release(exchange)
 
     def _begun(self, exchange: Exchange) -> None:
         """What was held for has come: from here on its time counts, and who does it is known."""
@@ -281,6 +289,7 @@ class Tab:
         used = usages.read(event.usage)
         if used is None:
             return
+        self._drop_late()
         exchange = (self._next if self._is_transcription else None) or self._new_exchange()
         self._begun(exchange)
         if self.transcription_model != exchange.model_name:
@@ -298,10 +307,11 @@ class Tab:
         grant, more = exchange.grant, cost - exchange.hold
         if more <= 0:
             return
-        await self._services.credit.fill(grant.purse, more)
-        left = grant.budget_left()
-        free = grant.purse.free if left is None else min(grant.purse.free, max(left, 0))
-        _grow(exchange, min(more, free))
+        budgets = _budgets(exchange)
+        purses = (grant.purse, *budgets)
+        await holding.gather(self._services.credit, purses, more, 0)
+        free = min(purse.free for purse in purses)
+        exchange.take_hold(min(more, free), budgets)
 
     @staticmethod
     def _settle(
@@ -321,17 +331,15 @@ class Tab:
             gate.spend(used.input + used.output)
 
 
-def _grow(exchange: Exchange, more: int) -> None:
-    before = exchange.hold
-    exchange.take_hold(more)
-    exchange.hold += before
+def _budgets(exchange: Exchange) -> Sequence[Purse]:
+    """A hold that grows stays with the windows that it began with."""
+    return exchange.budgets if exchange.hold else exchange.grant.budget_purses(exchange.incoming.received_s)
 
 
 def _release(exchange: Exchange) -> None:
     """End a hold that nothing was done for; such an exchange is no request and leaves no record."""
     exchange.is_settled = True
-    exchange.grant.purse.settle(exchange.hold, 0)
-    exchange.grant.meter.held -= exchange.hold
+    exchange.return_hold()
 
 
 def _find_grant(snapshot: Snapshot, key_id: str) -> Grant:

@@ -3,21 +3,19 @@
 import ipaddress
 from collections.abc import Sequence
 
-from pronghorn.errors import AccessDenied, NoCredit, Unauthenticated
-from pronghorn.kit.money import format_usd
+from pronghorn.errors import AccessDenied, Unauthenticated
 from pronghorn.kit.network import Network, parse_network
+from pronghorn.ledger.budgets import Budget
 from pronghorn.ledger.credit import Purse
 from pronghorn.routing.gate import Gate
 
 
 class Meter:
-    """What a key has used: money in nano-dollars, open requests."""
+    """What a key has used, beside money: open requests, requests and tokens of the last minute."""
 
-    __slots__ = ("gate", "held", "open_requests", "spent")
+    __slots__ = ("gate", "open_requests")
 
-    def __init__(self, spent: int) -> None:
-        self.spent = spent
-        self.held = 0
+    def __init__(self) -> None:
         self.open_requests = 0
         self.gate = Gate("key")
 
@@ -29,7 +27,7 @@ class Grant:
         "_exact_models",
         "_model_prefixes",
         "account_id",
-        "budget",
+        "budgets",
         "expires_s",
         "factor_ppm",
         "gates",
@@ -56,7 +54,7 @@ class Grant:
         meter: Meter,
         models: Sequence[str] | None = None,
         ips: Sequence[str] | None = None,
-        budget: int | None = None,
+        budgets: Sequence[Budget] = (),
         gates: Sequence[Gate] = (),
         expires_s: float | None = None,
         is_strict: bool = False,
@@ -69,7 +67,8 @@ class Grant:
         self.factor_ppm = factor_ppm
         self.purse = purse
         self.meter = meter
-        self.budget = budget
+        self.budgets = tuple(budgets)
+        """Of the key, its account, its group."""
         self.gates = tuple(gates)
         """Those that limit something: of the key, its account, its group."""
         self.expires_s = expires_s
@@ -122,25 +121,6 @@ class Grant:
         for gate in self.gates:
             gate.leave(tokens, body_bytes)
 
-    def budget_left(self) -> int | None:
-        """Nano-dollars that the key's own budget still allows; None without a budget."""
-        return None if self.budget is None else self.budget - self.meter.spent - self.meter.held
-
-    def refuse_budget(self, needed: int) -> NoCredit:
-        """For a request that may cost `needed` nano-dollars."""
-        budget, spent, left = self.budget or 0, self.meter.spent, max(self.budget_left() or 0, 0)
-        if left:
-            message = (
-                f"this request can cost up to {format_usd(needed)} USD and {format_usd(left)} USD of this API key's "
-                f"budget of {format_usd(budget)} USD is free; lower max_tokens, shorten the input, or ask for a "
-                "higher budget"
-            )
-        else:
-            held = f" and {format_usd(self.meter.held)} USD held for open requests" if self.meter.held else ""
-            message = (
-                f"the budget of this API key is used up: {format_usd(spent)} of {format_usd(budget)} USD "
-                f"spent{held}; ask for a higher budget"
-            )
-        numbers = {"limit": budget, "spent": spent, "needed": needed, "free": left}
-        detail = {f"{name}_usd": format_usd(nano) for name, nano in numbers.items()}
-        return NoCredit(message, detail={"scope": "key", **detail})
+    def budget_purses(self, now_s: float) -> tuple[Purse, ...]:
+        """Of the budgets' windows at the Unix time `now_s`, in their order."""
+        return tuple([budget.purse(now_s) for budget in self.budgets])

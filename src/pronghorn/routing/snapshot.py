@@ -225,6 +225,8 @@ class Snapshot:
         self.sandbox = sandbox or {}
         """The simulator as each vendor, by the vendor's name; empty where there is none."""
         self.routes = routes or Routes()
+        self.is_stale = False
+        """The database could not say lately whether there is a newer one: what is unknown here may be known there."""
         self.known_callers: dict[bytes, Grant] = {}
         """`Authorization` values that were looked up before; bounded, and gone with the snapshot."""
         self._tiers: dict[tuple[str, str, Policy], list[Tier]] = {}

@@ -4,11 +4,12 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tests.unit.routing.making import grant
+from tests.unit.routing.making import budget, grant
 
 from pronghorn.api import billing
 from pronghorn.api.reply import Reply
 from pronghorn.ledger.credit import Credit, Standing
+from pronghorn.ledger.pots import Window
 from pronghorn.routing import Grant
 
 USD = 1_000_000_000
@@ -20,6 +21,11 @@ class Bank:
     async def standing(self, account_ids: list[str], _mode: str) -> dict[str, Standing]:
         return dict.fromkeys(account_ids, Standing(8 * USD, USD // 2, USD * 3 // 2, 0))
 
+    async def standing_of(self, window: Window) -> Standing:
+        """A dollar of each budget is spent, of those of one dollar two are."""
+        spent = USD if window.limit > USD else 2 * USD
+        return Standing(window.limit - spent, 0, spent, 0)
+
 
 class Taken:
     async def whole(self, status: int, headers: object, body: bytes) -> None:
@@ -29,22 +35,22 @@ class Taken:
 
 async def ask(path: str, key: Grant) -> dict[str, Any]:
     taken = Taken()
-    await billing.serve(billing.QUERIES[path], cast(Credit, Bank()), key, cast(Reply, taken))
+    await billing.serve(billing.QUERIES[path], cast(Credit, Bank()), key, 0.0, cast(Reply, taken))
     found: dict[str, Any] = taken.body
     return found
 
 
-def limited(budget: int, spent: int = 0, **fields: Any) -> Grant:
-    return grant(budget=budget, spent=spent, **fields)
+def limited(amount: int, **fields: Any) -> Grant:
+    return grant(budgets=[budget(10**15, scope="group"), budget(amount)], **fields)
 
 
 @pytest.mark.parametrize(
     ("key", "limit_usd", "used_usd"),
     [
         (grant(), 10.0, 2.0),
-        (limited(5 * USD, USD), 5.0, 1.0),
-        (limited(100 * USD, USD), 9.0, 1.0),  # the account can pay 8 more, whatever the budget says
-        (limited(USD, 2 * USD), 2.0, 2.0),
+        (limited(5 * USD), 5.0, 1.0),
+        (limited(100 * USD), 9.0, 1.0),  # the account can pay 8 more, whatever the budget says
+        (limited(USD), 2.0, 2.0),
     ],
 )
 async def test_nextchats_balance_button(key: Grant, limit_usd: float, used_usd: float) -> None:
@@ -59,7 +65,7 @@ async def test_nextchats_balance_button(key: Grant, limit_usd: float, used_usd: 
 
 
 async def test_the_quota_of_a_token() -> None:
-    data = (await ask("/api/usage/token", limited(5 * USD, USD, models=["b", "a*"], expires_s=99.0)))["data"]
+    data = (await ask("/api/usage/token", limited(5 * USD, models=["b", "a*"], expires_s=99.0)))["data"]
     assert (data["total_granted"], data["total_used"], data["total_available"]) == (
         2_500_000,
         500_000,

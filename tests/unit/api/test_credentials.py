@@ -8,7 +8,7 @@ from tests.unit.routing.making import grant
 from pronghorn.accounts import keys
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.api.credentials import Doorkeeper
-from pronghorn.errors import AccessDenied, Unauthenticated
+from pronghorn.errors import AccessDenied, Unauthenticated, Unavailable
 from pronghorn.routing import Grant, Snapshot
 
 SECRETS = Secrets(["a-secret-of-this-installation", "an-older-secret-of-it"])
@@ -116,6 +116,17 @@ def test_a_missing_key_and_a_wrong_one_are_told_apart() -> None:
         admit(scope())
     with pytest.raises(Unauthenticated, match="mistyped"):
         admit(scope(("authorization", f"Bearer {WRONG}")))
+
+
+def test_while_the_configuration_cannot_be_read_a_new_key_is_no_wrong_one() -> None:
+    """503 for what could be a key made a moment ago; what is no key at all is 401 as ever; known ones go on."""
+    stale = snapshot()
+    stale.is_stale = True
+    with pytest.raises(Unavailable, match="cannot be looked up"):
+        admit(scope(("authorization", f"Bearer {UNKNOWN}")), stale)
+    with pytest.raises(Unauthenticated, match="not valid here"):
+        admit(scope(("authorization", f"Bearer {WRONG}")), stale)
+    assert admit(scope(("authorization", f"Bearer {MINE}")), stale)[0].key_id == "mine"
 
 
 def test_a_query_with_very_many_fields_is_no_fault_of_ours() -> None:

@@ -35,7 +35,7 @@ class Loaded:
 async def call(method: str, path: str, *, is_form: bool = False) -> tuple[int, dict[str, Any], Relay]:
     relay, sent = Relay(), cast(list[dict[str, Any]], [])
     rest: dict[str, Any] = dict.fromkeys(
-        ("credit", "metrics", "manage", "readiness", "responses", "idempotency", "sockets")
+        ("credit", "metrics", "manage", "portal", "readiness", "responses", "idempotency", "sockets")
     )
     app = Dispatcher(
         relay=cast(Any, relay),

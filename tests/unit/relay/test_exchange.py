@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.relay.making import ListJournal, exchange
-from tests.unit.routing.making import grant
+from tests.unit.routing.making import budget, grant
 
 from pronghorn.errors import Unavailable
 from pronghorn.ledger.prices import Price, PriceDocument
@@ -22,10 +22,24 @@ def test_settling_charges_writes_and_releases_once() -> None:
     made.settle(500, "bug", error="too late")
     assert made.charge == 20_000
     assert (key.purse.free, key.purse.held) == (80_000, 0)
-    assert (key.meter.spent, key.meter.held, key.meter.open_requests) == (20_000, 0, 0)
+    assert key.meter.open_requests == 0
     (record,) = journal.records
     assert (record.charge, record.hold, record.shortfall, record.end_reason) == (20_000, 50_000, 0, "ok")
     assert record.lines == [("input", 10, 1_000_000), ("output", 5, 2_000_000)]
+
+
+def test_a_hold_counts_against_the_budgets_too_and_the_record_names_their_windows() -> None:
+    daily, own = budget(90_000, id="bud_1", period="day"), budget(200_000, id="key_1")
+    key, journal = grant(free=100_000, budgets=[daily, own]), ListJournal()
+    made = exchange(key=key, price=PRICE, journal=journal)
+    purses = key.budget_purses(made.incoming.received_s)
+    made.take_hold(50_000, purses)
+    assert [(purse.free, purse.held) for purse in purses] == [(40_000, 50_000), (150_000, 50_000)]
+    made.settle(200, "ok", usage=Usage(input=10, output=5))
+    assert [(purse.free, purse.held) for purse in purses] == [(70_000, 0), (180_000, 0)]
+    (record,) = journal.records
+    day_ms = int(made.incoming.received_s // 86_400) * 86_400_000
+    assert record.windows == [f"bud_1@{day_ms}", "key_1@0"]
 
 
 def test_what_exceeds_the_hold_is_a_shortfall() -> None:
@@ -65,7 +79,7 @@ def test_a_full_disk_charges_nothing_and_says_so() -> None:
     made.take_hold(50_000)
     with pytest.raises(Unavailable, match="nothing was charged"):
         made.settle(200, "ok", usage=Usage(input=10))
-    assert (made.charge, key.purse.free, key.purse.held, key.meter.held) == (0, 100_000, 0, 0)
+    assert (made.charge, key.purse.free, key.purse.held) == (0, 100_000, 0)
     made.settle(503, "overload")  # and the door's own settling does not raise again
 
 

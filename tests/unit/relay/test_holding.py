@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.relay.making import exchange, peek
 from tests.unit.relay.test_bounds import WORDS
-from tests.unit.routing.making import grant, model
+from tests.unit.routing.making import budget, grant, model
 
 from pronghorn.errors import BadRequest, NoCredit
-from pronghorn.ledger.credit import Credit, Purse
+from pronghorn.ledger.credit import Credit, Purse, Standing
+from pronghorn.ledger.pots import Window
 from pronghorn.ledger.prices import FREE, Price, PriceDocument
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.holding import Holder, check_priced
@@ -30,15 +31,25 @@ class Bank:
         self.calls: list[str] = []
 
     async def fill(self, purse: Purse, need: int) -> None:
+        if isinstance(purse.pot, Window):
+            return  # its budget has no more
         self.calls.append("fill")
         taken = max(0, min(self.balance, need - purse.free))
         self.balance -= taken
         purse.free += taken
 
     async def wait_for_settlement(self, purse: Purse, need: int, timeout_s: float) -> bool:
+        if not purse.may_come(need):
+            return False
         self.calls.append("wait")
         purse.free, self.settles = purse.free + self.settles, 0
         return purse.free >= need
+
+    async def give_back(self, purse: Purse) -> None:
+        self.calls.append("give back")
+
+    async def standing_of(self, window: Window) -> Standing:
+        return Standing(0, 0, window.limit, 0)
 
 
 async def hold(made: Exchange, bank: Bank, *, low_balance: str = "adjust") -> None:
@@ -67,7 +78,7 @@ async def test_enough_in_memory_needs_nobody() -> None:
     await hold(made, bank)
     assert bank.calls == []
     assert made.hold == whole_bound(made)
-    assert (key.purse.free, key.purse.held, key.meter.held) == (10**9 - made.hold, made.hold, made.hold)
+    assert (key.purse.free, key.purse.held) == (10**9 - made.hold, made.hold)
     assert made.adjusted_limit == 0
 
 
@@ -89,13 +100,14 @@ async def test_the_input_is_counted_when_its_bytes_are_too_dear() -> None:
     made = chat(words=100)
     counted = int(102 * 1.1) + 64
     await hold(made, bank := Bank(balance=counted * 1_000 + 100 * 2_000 + 5_000))
-    assert bank.calls == ["fill", "fill"]
+    assert bank.calls == ["fill"]
     assert made.adjusted_limit == 0
     assert made.hold <= counted * 1_000 + 100 * 2_000 < whole_bound(made)
 
 
 async def test_open_holds_are_waited_for() -> None:
     made = chat()
+    made.grant.purse.held = 10**9
     await hold(made, bank := Bank(settles=10**9))
     assert bank.calls[-1] == "wait"
     assert made.adjusted_limit == 0
@@ -157,7 +169,7 @@ async def test_an_empty_account_is_refused_with_its_numbers() -> None:
 
 async def test_a_used_up_budget_is_refused_at_once() -> None:
     for spent in (500, 600):
-        key = grant(free=10**9, budget=500, spent=spent)
+        key = grant(free=10**9, budgets=[budget(500, spent)])
         with pytest.raises(NoCredit, match="budget") as refused:
             await hold(chat(key=key), bank := Bank())
         assert refused.value.detail["scope"] == "key"
@@ -166,7 +178,7 @@ async def test_a_used_up_budget_is_refused_at_once() -> None:
 
 
 async def test_a_budget_smaller_than_the_balance_is_what_can_be_held() -> None:
-    key = grant(free=10**9, budget=200_000, spent=50_000)
+    key = grant(free=10**9, budgets=[budget(200_000, 50_000)])
     made = chat(limit=1_000, key=key)
     await hold(made, Bank())
     assert made.hold == 150_000
@@ -176,11 +188,11 @@ async def test_a_budget_smaller_than_the_balance_is_what_can_be_held() -> None:
 
 async def test_a_budget_that_buys_too_little_is_named() -> None:
     with pytest.raises(NoCredit, match="budget"):
-        await hold(chat(limit=1_000, key=grant(free=10**9, budget=50_000)), Bank())
+        await hold(chat(limit=1_000, key=grant(free=10**9, budgets=[budget(50_000)])), Bank())
 
 
 async def test_holds_of_the_same_key_count_against_its_budget() -> None:
-    key = grant(free=10**9, budget=500_000)
+    key = grant(free=10**9, budgets=[budget(500_000)])
     first = chat(key=key)
     await hold(first, Bank())
     second = chat(key=key)
@@ -189,10 +201,10 @@ async def test_holds_of_the_same_key_count_against_its_budget() -> None:
 
 
 @pytest.mark.parametrize("factor_ppm", [1_000_000, 0])
-@pytest.mark.parametrize(("budget", "spent"), [(None, 0), (500, 0), (500, 500), (500, 600)])
-async def test_free_models_need_no_money(factor_ppm: int, budget: int | None, spent: int) -> None:
+@pytest.mark.parametrize(("amount", "spent"), [(None, 0), (500, 0), (500, 500), (500, 600)])
+async def test_free_models_need_no_money(factor_ppm: int, amount: int | None, spent: int) -> None:
     """Also in a group whose factor is 0, and when the budget was lowered below what was spent."""
-    key = grant(budget=budget, spent=spent, factor_ppm=factor_ppm)
+    key = grant(budgets=[] if amount is None else [budget(amount, spent)], factor_ppm=factor_ppm)
     made = chat(key=key, price=FREE if factor_ppm else PRICE)
     await hold(made, bank := Bank())
     assert (bank.calls, made.hold, made.adjusted_limit) == ([], 0, 0)
@@ -208,16 +220,17 @@ async def test_the_groups_factor_counts() -> None:
 @given(
     free=st.integers(0, 3_000_000),
     balance=st.integers(0, 1_000_000),
-    budget=st.none() | st.integers(0, 2_000_000),
+    amounts=st.lists(st.integers(0, 2_000_000), max_size=3),
     limit=st.integers(1, 2_000),
     n=st.integers(1, 4),
     factor_ppm=st.sampled_from([1, 333_333, 850_000, 1_000_000, 7_000_000]),
 )
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_held_is_there_and_pays_for_the_most(
-    free: int, balance: int, budget: int | None, limit: int, n: int, factor_ppm: int
+    free: int, balance: int, amounts: list[int], limit: int, n: int, factor_ppm: int
 ) -> None:
-    key = grant(free=free, budget=budget, factor_ppm=factor_ppm)
+    budgets = [budget(amount, id=f"bud_{place}") for place, amount in enumerate(amounts)]
+    key = grant(free=free, budgets=budgets, factor_ppm=factor_ppm)
     made = chat(limit=limit, key=key, n=n)
     bank = Bank(balance=balance)
     task = hold(made, bank)
@@ -228,14 +241,15 @@ def test_whatever_is_held_is_there_and_pays_for_the_most(
         counted = PRICE.bound(Usage(input=75, output=output), factor_ppm)
         assert made.hold >= counted
         assert made.adjusted_limit == 0 or 16 <= made.adjusted_limit <= limit
-        assert budget is None or made.hold <= budget
+        assert made.hold <= min(amounts, default=made.hold)
     except NoCredit:
         assert made.hold == 0
     else:
         raise AssertionError("it waited for something")
     assert key.purse.free >= 0
     assert key.purse.free + key.purse.held + bank.balance == free + balance
-    assert key.purse.held == key.meter.held == made.hold
+    assert key.purse.held == made.hold
+    assert {purse.held for purse in made.budgets} <= {made.hold}
 
 
 @pytest.mark.parametrize(
@@ -266,3 +280,23 @@ def test_a_model_without_a_price_that_stands_in_is_not_charged_at_the_price_of_t
     made.model = model("free")
     check_priced(made, allow_unpriced=True)
     assert made.price.dearest_input == 0
+
+
+async def test_whoever_needs_more_than_there_is_waits_for_a_part_of_what_others_hold() -> None:
+    key = grant()
+    key.purse.held = 200_000
+    made = chat(limit=1_000, key=key)
+    await hold(made, bank := Bank(settles=200_000))
+    assert bank.calls[-1] == "wait"
+    assert 16 <= made.adjusted_limit < 1_000
+    assert made.hold == 200_000
+
+
+async def test_of_purses_with_nothing_the_budgets_is_named() -> None:
+    """Nothing was leased of the account, since the budget has nothing: that says nothing about the account."""
+    for scope in ("key", "account", "group"):
+        key = grant(free=0, budgets=[budget(500, 500, scope=scope)])
+        with pytest.raises(NoCredit) as refused:
+            await hold(chat(key=key), Bank(balance=10**9))
+        assert refused.value.detail["scope"] == scope
+        assert (key.purse.free, key.purse.held) == (0, 0)

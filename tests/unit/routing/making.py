@@ -1,10 +1,12 @@
 """Grants, models, channels and snapshots with sensible defaults, for tests that care about one thing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pronghorn import vendors
-from pronghorn.ledger.credit import Purse
+from pronghorn.ledger.budgets import Budget, Scope
+from pronghorn.ledger.credit import Credit, Purse
+from pronghorn.ledger.pots import AccountPot, Window
 from pronghorn.ledger.prices import Price, PriceDocument
 from pronghorn.routing import Channel, Grant, Meter, Model, Snapshot
 from pronghorn.routing.gate import Gate
@@ -14,8 +16,25 @@ CREDENTIAL = "sk-upstream-secret-1"
 HOST = "vendor.internal.example"
 
 
-def grant(*, mode: str = "live", free: int = 0, spent: int = 0, **fields: Any) -> Grant:
-    purse = Purse("acc_1", mode)
+class Leased:
+    """A credit without a database: a budget's window has all leased that `spent` leaves of it."""
+
+    def __init__(self, spent: int) -> None:
+        self.spent = spent
+
+    def purse_of(self, window: Window) -> Purse:
+        purse = Purse(window)
+        purse.free = max(window.limit - self.spent, 0)
+        return purse
+
+
+def budget(amount: int, spent: int = 0, *, scope: Scope = "key", **fields: Any) -> Budget:
+    known: dict[str, Any] = {"id": f"bud_{scope}", "subject": "key_1", "mode": "live"}
+    return Budget(cast(Credit, Leased(spent)), scope=scope, amount=amount, **(known | fields))
+
+
+def grant(*, mode: str = "live", free: int = 0, budgets: Sequence[Budget] = (), **fields: Any) -> Grant:
+    purse = Purse(AccountPot("acc_1", mode))
     purse.free = free
     known: dict[str, Any] = {
         "key_id": "key_1",
@@ -24,7 +43,8 @@ def grant(*, mode: str = "live", free: int = 0, spent: int = 0, **fields: Any) -
         "group": "default",
         "factor_ppm": 1_000_000,
         "purse": purse,
-        "meter": Meter(spent),
+        "meter": Meter(),
+        "budgets": budgets,
     }
     return Grant(**(known | {"mode": mode} | fields))
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.routing.making import gate, grant
 
-from pronghorn.errors import AccessDenied, LimitReached, NoCredit, Unauthenticated
+from pronghorn.errors import AccessDenied, LimitReached, Unauthenticated
 
 
 @pytest.mark.parametrize(
@@ -154,35 +154,3 @@ def test_the_scope_that_refuses_is_named_and_nothing_is_counted_anywhere(scope: 
     assert refused.value.detail["scope"] == scope
     assert [limits.open_requests for limits in gates] == [1, 1, 1]
     assert [limits.open_bytes for limits in gates] == [5, 5, 5]
-
-
-@pytest.mark.parametrize(
-    ("budget", "spent", "held", "left"),
-    [(None, 9, 9, None), (100, 0, 0, 100), (100, 60, 30, 10), (100, 100, 0, 0), (100, 150, 0, -50)],
-)
-def test_what_the_budget_leaves(budget: int | None, spent: int, held: int, left: int | None) -> None:
-    known = grant(budget=budget, spent=spent)
-    known.meter.held = held
-    assert known.budget_left() == left
-
-
-def test_a_budget_that_is_used_up_shows_its_numbers() -> None:
-    error = grant(budget=2_000_000_000, spent=2_500_000_000).refuse_budget(10_000_000)
-    assert isinstance(error, NoCredit)
-    assert "used up: 2.50 of 2.00 USD spent; ask" in error.message
-    numbers = {"limit_usd": "2.00", "spent_usd": "2.50", "needed_usd": "0.01", "free_usd": "0.00"}
-    assert error.detail == {"scope": "key", **numbers}
-
-
-def test_a_budget_that_open_requests_hold_says_so() -> None:
-    known = grant(budget=2_000_000_000, spent=500_000_000)
-    known.meter.held = 1_500_000_000
-    message = known.refuse_budget(10_000_000).message
-    assert "used up: 0.50 of 2.00 USD spent and 1.50 USD held for open requests" in message
-
-
-def test_a_request_that_does_not_fit_a_budget_says_what_is_free_and_what_it_needs() -> None:
-    error = grant(budget=2_000_000_000, spent=0).refuse_budget(2_000_000_001)
-    assert "used up" not in error.message
-    assert "up to 2.000000001 USD and 2.00 USD of this API key's budget of 2.00 USD is free" in error.message
-    assert (error.detail["needed_usd"], error.detail["free_usd"]) == ("2.000000001", "2.00")
