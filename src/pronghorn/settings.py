@@ -6,14 +6,31 @@ The environment is read here and nowhere else: `PRONGHORN_` and the field's name
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from pronghorn.kit.currency import parse_rate
+from pronghorn.kit.money import parse_usd
 
 ENVIRONMENT_PREFIX = "PRONGHORN_"
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+LISTS = frozenset(("fetch_allow", "top_up_rates", "trusted_proxies"))
+"""In the environment comma-separated."""
+SECRET_FIELDS = frozenset(
+    (
+        "database_url",
+        "epay_key",
+        "secret",
+        "smtp_password",
+        "stripe_secret_key",
+        "stripe_webhook_secret",
+    )
+)
+"""What no log and no error shows."""
 
 
 class SettingsError(ValueError):
@@ -40,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed."""
     fetch_allow: tuple[str, ...] = ()
-    """Private networks from which pictures and documents may be fetched for callers, such as `10.1.0.0/16`."""
+    """Private networks that may be reached for callers: pictures, documents, webhooks; such as `10.1.0.0/16`."""
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 64 * 1024 * 1024
     """Largest JSON body that is taken."""
     bodies_in_flight_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 128 * 1024 * 1024
@@ -87,6 +104,57 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Serve models without a price for free instead of refusing them."""
     drain_s: Positive = 30.0
     """How long open requests may finish after a stop was asked for."""
+    registration: Literal["off", "open"] = "off"
+    """`open`: anybody may open an account by `POST /api/user/register`."""
+    smtp_host: str = ""
+    """Mail server that letters are handed to; empty: no e-mail."""
+    smtp_port: Port = 587
+    """Its port."""
+    smtp_security: Literal["starttls", "ssl", "none"] = "starttls"
+    """How the way to it is encrypted."""
+    smtp_user: str = ""
+    """Who logs in there; empty: nobody does."""
+    smtp_password: str = ""
+    """With which password."""
+    smtp_from: str = ""
+    """The sender, such as `Pronghorn <ai@example.com>`."""
+    publish_ratios: bool = False
+    """Let other gateways copy the price list from `/api/ratio_config`."""
+    welcome_credit_usd: str = "0"
+    """What a new account begins with when somebody signs up; 0: nothing."""
+    welcome_all: bool = False
+    """Give it to accounts that an operator makes, too."""
+    inviter_reward_usd: str = "0"
+    """What an account gets for each one that came by its invite code; 0: nothing."""
+    invitee_reward_usd: str = "0"
+    """What the account that came gets; 0: nothing."""
+    reward_on: Literal["top_up", "sign_up"] = "top_up"
+    """When both rewards are given: at the first order that is paid, or at once."""
+    stripe_secret_key: str = ""
+    """Secret key of the operator's Stripe account; empty: no payments by Stripe."""
+    stripe_webhook_secret: str = ""
+    """What Stripe signs its notices with, `whsec_...`; empty: the route for them is off."""
+    stripe_api_base: str = "https://api.stripe.com"
+    """Where Stripe's API is."""
+    epay_url: str = ""
+    """Address of an Epay gateway, without `/submit.php`; empty: no payments by it."""
+    epay_pid: str = ""
+    """The merchant's number there."""
+    epay_key: str = ""
+    """The merchant's key there, which signs both ways; empty: the route for notices is off."""
+    top_up_minimum_usd: str = "1"
+    """The least that an order may be for."""
+    top_up_maximum_usd: str = "10000"
+    """The most that an order may be for."""
+    top_up_rates: tuple[str, ...] = ("USD=1",)
+    """What a US dollar costs, by currency, such as `CNY=7.30`; the first is taken if an order names none."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, "***" if value and name in SECRET_FIELDS else value) for name, value in values]
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     @property
     def resolved_database_url(self) -> str:
@@ -121,7 +189,42 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{error} (settings are listed in docs/en/settings.md)") from error
     if settings.low_balance not in ("adjust", "refuse"):
         raise SettingsError(f"low_balance must be `adjust` or `refuse`, not {settings.low_balance!r}")
+    _check_gifts(settings)
+    _check_mail(settings)
+    _check_top_ups(settings)
     return settings
+
+
+def _check_top_ups(settings: Settings) -> None:
+    name = "top_up_rates"
+    try:
+        for text in settings.top_up_rates:
+            parse_rate(text)
+        name = "top_up_minimum_usd"
+        least = parse_usd(settings.top_up_minimum_usd)
+        if least <= 0:
+            raise ValueError("must be more than 0")
+        name = "top_up_maximum_usd"
+        if parse_usd(settings.top_up_maximum_usd) < least:
+            raise ValueError("must not be less than top_up_minimum_usd")
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from error
+
+
+def _check_gifts(settings: Settings) -> None:
+    for name in ("welcome_credit_usd", "inviter_reward_usd", "invitee_reward_usd"):
+        try:
+            if parse_usd(getattr(settings, name)) < 0:
+                raise ValueError("must be 0 or more")
+        except ValueError as error:
+            raise SettingsError(f"{name}: {error}") from error
+
+
+def _check_mail(settings: Settings) -> None:
+    if settings.smtp_host and ("@" not in settings.smtp_from or not settings.smtp_from.isprintable()):
+        raise SettingsError(
+            "smtp_from must be an address such as `Pronghorn <ai@example.com>`: smtp_host is set"
+        )
 
 
 def _decode(kind: type, value: Any) -> Any:
@@ -140,5 +243,5 @@ def _environment() -> dict[str, Any]:
     for field in Settings.__struct_fields__:
         text = os.environ.get(ENVIRONMENT_PREFIX + field.upper())  # noqa: TID251 - the one place that reads it
         if text is not None:
-            values[field] = _listed(text) if field in ("trusted_proxies", "fetch_allow") else text
+            values[field] = _listed(text) if field in LISTS else text
     return values

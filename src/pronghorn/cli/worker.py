@@ -1,4 +1,4 @@
-"""`pronghorn worker`: moves the journal into the database."""
+"""`pronghorn worker`: moves the journal into the database, and does the jobs of the business around it."""
 
 import asyncio
 import os
@@ -7,8 +7,10 @@ import structlog
 import typer
 
 from pronghorn import observability
+from pronghorn.accounts import secrets
 from pronghorn.cli import options
 from pronghorn.cli.stopping import stop_event
+from pronghorn.commerce import jobs
 from pronghorn.kit.clock import SystemClock
 from pronghorn.ledger import posting
 from pronghorn.settings import Settings
@@ -43,6 +45,8 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
     clock, folder = SystemClock(), settings.data / "journal"
     positions: posting.Positions = {}
     stop = stop_event(follows_stdin=follows_stdin)
+    vault = secrets.load(settings.secret, settings.data)
+    doing = asyncio.create_task(jobs.run_forever(jobs.Services(database, vault, settings, clock)))
     try:
         while not stop.is_set():
             pause_s = POLL_S
@@ -59,4 +63,6 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
                 continue
         await posting.post_all(database, folder, clock)
     finally:
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
         await database.close()

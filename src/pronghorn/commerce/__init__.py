@@ -1,0 +1,1 @@
+"""How money comes in, and how people see where it went: orders, codes, plans, notices, usage, statements."""

@@ -1,0 +1,93 @@
+"""Webhook: one signed message to an address that somebody gave (the Standard Webhooks way of signing).
+
+The address is not trusted: no private network is reached, whatever its name means at whatever moment, no redirect
+is followed, and of the answer only its status counts. Loaded when the first one is sent: its client is large.
+"""
+
+import asyncio
+import socket
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import standardwebhooks
+
+from pronghorn.commerce.undelivered import Undelivered
+from pronghorn.kit.network import may_reach, parse_network
+
+TIMEOUT_S = 10.0
+MAX_READ_BYTES = 64 * 1024
+"""How much of an answer may wait unread; its body is never looked at."""
+
+
+async def send(
+    url: str, secret: str, delivery_id: str, body: str, *, at_s: float, allowed: tuple[str, ...]
+) -> None:
+    """`at_s` is signed, too: each attempt has its own. Raises `Undelivered`, without a word of the URL."""
+    moment = datetime.fromtimestamp(int(at_s), UTC)
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "Pronghorn",
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(int(at_s)),
+        "webhook-signature": standardwebhooks.Webhook(secret).sign(delivery_id, moment, body),
+    }
+    try:
+        status = await _post(url, headers, body, allowed)
+    except TimeoutError as error:
+        raise Undelivered(f"no answer within {TIMEOUT_S:g} s") from error
+    except (aiohttp.InvalidURL, ValueError) as error:
+        raise Undelivered("its URL is not one that can be asked", is_final=True) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Undelivered(_reason(error)) from error
+    if not 200 <= status < 300:
+        raise Undelivered(f"answered {status}")
+
+
+async def _post(url: str, headers: dict[str, str], body: str, allowed: tuple[str, ...]) -> int:
+    connector = aiohttp.TCPConnector(socket_factory=_guard(allowed), limit=1, force_close=True)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+        read_bufsize=MAX_READ_BYTES // 2,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        session,
+        session.post(url, data=body.encode(), headers=headers, allow_redirects=False) as answer,
+    ):
+        return answer.status
+
+
+class _Private(OSError):
+    """The address lies in a private network."""
+
+
+def _guard(allowed: tuple[str, ...]) -> Any:
+    """Looks at each address at the moment in which it would be connected, however it was written or found."""
+    networks = [parse_network(text, strict=False) for text in allowed]
+
+    def socket_to(address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, place = address
+        if not may_reach(str(place[0]), networks):
+            raise _Private(
+                "its address is private; the setting fetch_allow says which of those may be reached"
+            )
+        return socket.socket(family, kind, protocol)
+
+    return socket_to
+
+
+def _reason(error: Exception) -> str:
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, _Private):
+        return str(cause)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its host has no address"
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not valid"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "it cannot be reached"
+    return f"the connection failed ({type(error).__name__})"
