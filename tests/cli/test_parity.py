@@ -16,7 +16,16 @@ DONE_BY = {
     "getAccount": ["account show"],
     "changeAccount": ["account change", "account limit"],
     "adjustAccount": ["account adjust"],
+    "auditLedger": ["ledger audit"],
     "listEntries": ["account entries"],
+    "getInvitations": ["account invitations"],
+    "createCodeBatch": ["code create"],
+    "listCodeBatches": ["code batches"],
+    "getCodeBatch": ["code show"],
+    "changeCodeBatch": ["code disable-batch"],
+    "listCodes": ["code list"],
+    "changeCode": ["code disable"],
+    "redeemCode": ["code redeem"],
     "putMember": ["member add"],
     "listMembers": ["member list"],
     "deleteMember": ["member remove"],
@@ -25,6 +34,11 @@ DONE_BY = {
     "getKey": ["key show"],
     "changeKey": ["key change", "key limit"],
     "revokeKey": ["key revoke"],
+    "createBudget": ["budget create"],
+    "listBudgets": ["budget list"],
+    "getBudget": ["budget show"],
+    "changeBudget": ["budget change"],
+    "deleteBudget": ["budget delete"],
     "createChannel": ["channel create"],
     "listChannels": ["channel list"],
     "getChannel": ["channel show"],
@@ -40,6 +54,8 @@ DONE_BY = {
     "getPrice": ["price show"],
     "putPrice": ["price set"],
     "deletePrice": ["price delete"],
+    "getMarkup": ["price markups"],
+    "changeMarkup": ["price markup"],
     "listRoutes": ["route list"],
     "getRoute": ["route show"],
     "putRoute": ["route set"],
@@ -57,6 +73,28 @@ DONE_BY = {
     "createToken": ["token create"],
     "listTokens": ["token list"],
     "deleteToken": ["token revoke"],
+    "createOrder": ["order create"],
+    "listOrders": ["order list"],
+    "getOrder": ["order show"],
+    "createPlan": ["plan create"],
+    "listPlans": ["plan list"],
+    "getPlan": ["plan show"],
+    "changePlan": ["plan change"],
+    "deletePlan": ["plan delete"],
+    "createSubscription": ["subscription create"],
+    "listSubscriptions": ["subscription list"],
+    "getSubscription": ["subscription show"],
+    "cancelSubscription": ["subscription cancel"],
+    "putNotice": ["notice set"],
+    "getNotice": ["notice show"],
+    "deleteNotice": ["notice delete"],
+    "listDeliveries": ["notice deliveries"],
+    "replayDelivery": ["notice replay"],
+    "getUsage": ["usage"],
+    "getStatement": ["statement"],
+    "exportRequests": ["export requests"],
+    "exportEntries": ["export entries"],
+    "exportUsage": ["export usage"],
     "listRequests": ["request list"],
     "getRequest": ["request show"],
     "listAudit": ["audit list"],
@@ -65,6 +103,8 @@ PROCESSES = {"up", "serve", "worker", "sandbox", "migrate", "doctor"}
 """Words that are no nouns of the API: they start and look after the processes that answer it."""
 
 SPELLED = {
+    "from": "from_",
+    "emails": "email",
     "account_id": "account",
     "user_id": "email",
     "models": "model",
@@ -72,6 +112,7 @@ SPELLED = {
     "groups": "group",
     "capabilities": "capability",
     "tiers": "tier",
+    "vendors": "vendor",
     "credentials": "credentials_stdin",
     "per_call_usd": "per_call",
     "per_second_usd": "per_second",
@@ -80,8 +121,12 @@ SPELLED = {
 }
 """Fields whose option has another name: what may be repeated is named in the singular."""
 NO_OPTION = {
+    ("cancelSubscription", "when"): "--now, or at the end of the period",
+    ("putNotice", "webhook_secret"): "--webhook-secret-stdin: others can read a command line",
     ("getAccount", "detail"): "leases are always shown",
     ("createUser", "role"): "--admin",
+    ("changeCodeBatch", "disabled"): "the command's own word, and --undo",
+    ("changeCode", "disabled"): "the command's own word, and --undo",
     ("createUser", "password"): "--password-stdin: others can read a command line",
     ("changeUser", "password"): "`user password` reads it from standard input, --no-password takes it away",
     ("putRoute", "fallbacks"): "an option for each cause: --context, --filter, --unavailable",
@@ -98,8 +143,9 @@ def _commands() -> dict[str, set[str]]:
     found = {}
     for word in COMMANDS.keys() - PROCESSES:
         group: Any = typer.main.get_command(importlib.import_module(COMMANDS[word][0]).app)
-        for verb, command in group.commands.items():
-            found[f"{word} {verb}"] = {str(parameter.name) for parameter in command.params}
+        # A word that is a command itself has no verbs.
+        for verb, command in getattr(group, "commands", {"": group}).items():
+            found[f"{word} {verb}".strip()] = {str(parameter.name) for parameter in command.params}
     return found
 
 

@@ -100,8 +100,9 @@ class Manage:
 
 
 @contextlib.asynccontextmanager
-async def opened(data: Path) -> AsyncIterator[Manage]:
-    settings, clock = Settings(data=data), FakeClock()
+async def opened(data: Path, **more: Any) -> AsyncIterator[Manage]:
+    """`more`: other settings than the defaults."""
+    settings, clock = Settings(data=data, **more), FakeClock()
     gateway = await open_gateway(settings, clock, sandbox_url="")
     first = await bootstrap.ensure(gateway.database, gateway.secrets, clock, settings)
     manage = Manage(gateway, clock, first)

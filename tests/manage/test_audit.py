@@ -1,18 +1,40 @@
 """The audit: each change leaves a row that says who, when and what, and never a secret."""
 
 import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-from tests.manage.installed import Manage
+import pytest_asyncio
+from sqlalchemy import insert
+from tests.manage.installed import Manage, opened
+
+from pronghorn.store.models import Delivery
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SECRETS = ["sk-canary-1a2b3c4d5e", "hunter-canary-6f7a", "a long pass word"]
+SECRETS = ["sk-canary-1a2b3c4d5e", "hunter-canary-6f7a", "a long pass word", "epay-canary-9c8d"]
+EPAY = {
+    "epay_url": "https://pay.example",
+    "epay_pid": "1001",
+    "epay_key": SECRETS[3],
+    "top_up_rates": ("CNY=7.30",),
+}
+HOOK = "https://hooks.example/canary-path"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def manage(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Manage]:
+    """With a payment provider, so that every route does something."""
+    data = shutil.copytree(template, tmp_path_factory.mktemp("audit") / "data")
+    async with opened(data, public_url="https://gateway.example", **EPAY) as manage:
+        yield manage
 
 
 async def _changes(manage: Manage) -> dict[str, str]:
     """One of every change; gives the ids of what it was made on."""
-    credential, proxy_password, password = SECRETS
+    credential, proxy_password, password, _ = SECRETS
     proxy = f"http://ann:{proxy_password}@proxy.example:3128"
     account = (await manage.post("/accounts", name="a"))["id"]
     user = (await manage.post("/users", email="eve@example.com", password=password))["id"]
@@ -47,6 +69,65 @@ async def _changes(manage: Manage) -> dict[str, str]:
     return {"account": account, "user": user, "key": key, "channel": channel["id"], "token": token["id"]}
 
 
+async def _business(manage: Manage, account: str) -> list[tuple[str, str]]:
+    """One of every change of what brings money in or bounds it; gives the rows that it must leave."""
+    budget = await manage.post(
+        "/budgets", scope="account", subject=account, amount_usd="5", period="day", time_zone="Asia/Shanghai"
+    )
+    await manage.patch(f"/budgets/{budget['id']}", amount_usd="6")
+    await manage.delete(f"/budgets/{budget['id']}")
+    await manage.patch("/markup", factor="1.2")
+    await manage.patch("/markup", factor=None)
+    order = await manage.post("/orders", account_id=account, amount_usd="10", provider="epay")
+    made = await manage.post("/code-batches", name="spring", amount_usd="1", count=2)
+    batch, (first, second) = made["id"], made["codes"]
+    await manage.post("/codes/redeem", code=first["code"], account_id=account)
+    await manage.patch(f"/codes/{second['id']}", disabled=True)
+    await manage.patch(f"/code-batches/{batch}", disabled=True)
+    SECRETS.extend([first["code"], second["code"]])
+    await manage.post("/plans", name="pro", allowance_usd="3")
+    await manage.patch("/plans/pro", active=True)
+    subscription = (await manage.post("/subscriptions", account_id=account, plan="pro"))["id"]
+    await manage.post(f"/subscriptions/{subscription}/cancel", when="now")
+    await manage.post("/plans", name="free", allowance_usd="1")
+    await manage.delete("/plans/free")
+    notice = await manage.put(f"/accounts/{account}/notices", threshold_usd="1", webhook_url=HOOK)
+    SECRETS.append(notice["webhook_secret"])
+    await manage.delete(f"/accounts/{account}/notices")
+    values = {
+        "account_id": account,
+        "kind": "balance.low",
+        "way": "webhook",
+        "target": "https://hooks.example",
+    }
+    async with manage.gateway.database.write() as tx:
+        await tx.execute(
+            insert(Delivery).values(**values, id="dlv_1", data={}, status="failed", next_ms=1, created_ms=1)
+        )
+    await manage.post("/deliveries/dlv_1/replay")
+    return [
+        ("budget.create", budget["id"]),
+        ("budget.change", budget["id"]),
+        ("budget.delete", budget["id"]),
+        ("markup.change", "list prices"),
+        ("markup.change", "list prices"),
+        ("order.create", order["id"]),
+        ("code.create", batch),
+        ("code.redeem", first["id"]),
+        ("code.change", second["id"]),
+        ("code_batch.change", batch),
+        ("plan.create", "pro"),
+        ("plan.change", "pro"),
+        ("subscription.create", subscription),
+        ("subscription.cancel", subscription),
+        ("plan.create", "free"),
+        ("plan.delete", "free"),
+        ("notice.set", account),
+        ("notice.delete", account),
+        ("delivery.replay", "dlv_1"),
+    ]
+
+
 async def _changing_routes_without(manage: Manage, calls: list[str]) -> list[str]:
     """Routes of the OpenAPI document that none of the calls went to."""
     document = (await manage.http.get("/manage/openapi.json")).json()
@@ -63,6 +144,7 @@ async def _changing_routes_without(manage: Manage, calls: list[str]) -> list[str
 async def test_every_change_leaves_one_row_without_a_secret(manage: Manage) -> None:
     before, calls = len(await manage.items("/audit?limit=1000")), len(manage.calls)
     ids = await _changes(manage)
+    business = await _business(manage, ids["account"])
     assert await _changing_routes_without(manage, manage.calls[calls:]) == []
     rows = (await manage.items("/audit?limit=1000"))[::-1][before:]
     (token, *_) = await manage.items("/tokens")
@@ -95,6 +177,7 @@ async def test_every_change_leaves_one_row_without_a_secret(manage: Manage) -> N
         ("token.create", ids["token"]),
         ("token.delete", ids["token"]),
         ("user.delete", ids["user"]),
+        *business,
     ]
     assert all(secret not in str(rows) for secret in SECRETS)
     details = {row["action"]: row["detail"] for row in rows}

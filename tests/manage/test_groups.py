@@ -13,6 +13,7 @@ async def test_a_group_is_made_changed_and_removed(manage: Manage) -> None:
     assert made == {
         "name": "vip",
         "factor": "0.85",
+        "account_factors": {},
         "description": "15 % off",
         "created_at": "2026-05-28T20:26:40.000Z",
         **dict.fromkeys(("rpm", "tpm", "concurrency", "body_bytes")),
@@ -74,3 +75,63 @@ async def test_the_default_group_stays(manage: Manage) -> None:
 async def test_of_many_that_make_one_group_at_once_one_does(manage: Manage) -> None:
     answers = await asyncio.gather(*(manage.call("POST", "/groups", {"name": "race"}) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+
+
+def factor_of(manage: Manage, key: str) -> int:
+    grants = manage.gateway.loader.snapshot.grants.values()
+    return next(grant.factor_ppm for grant in grants if grant.key_id == key)
+
+
+async def test_accounts_of_one_group_pay_another_factor_in_another_group(manage: Manage) -> None:
+    await manage.post("/groups", name="gold", factor="0.5")
+    pool = await manage.post("/groups", name="pool", factor="1.5", account_factors={"gold": "0.700"})
+    assert pool["account_factors"] == {"gold": "0.7"}
+    keys = {}
+    for group in ("default", "gold", "pool"):
+        account = (await manage.post("/accounts", name=group, group=group))["id"]
+        for used in ("pool", None):
+            made = await manage.post("/keys", account_id=account, name="k", mode="live", group=used)
+            keys[group, used] = made["id"]
+    assert {pair: factor_of(manage, key) for pair, key in keys.items()} == {
+        ("default", "pool"): 1_500_000,
+        ("default", None): 1_000_000,
+        ("gold", "pool"): 700_000,
+        ("gold", None): 500_000,
+        ("pool", "pool"): 1_500_000,
+        ("pool", None): 1_500_000,
+    }
+    await manage.patch("/groups/pool", account_factors={"gold": "0.8", "pool": "1.2"})
+    found = {pair: factor_of(manage, key) for pair, key in keys.items()}
+    assert (found["gold", "pool"], found["pool", None], found["default", "pool"]) == (
+        800_000,
+        1_200_000,
+        1_500_000,
+    )
+    await manage.patch("/groups/pool", factor="2")
+    assert (await manage.get("/groups/pool"))["account_factors"] == {"gold": "0.8", "pool": "1.2"}
+    message = (await manage.refused(409, "DELETE", "/groups/gold"))["message"]
+    assert "1 account factors" in message
+    await manage.patch("/groups/pool", account_factors={})
+    assert factor_of(manage, keys["gold", "pool"]) == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("factors", "param"),
+    [
+        ({"nobody": "1"}, "account_factors"),
+        ({"default": "-1"}, "account_factors.default"),
+        ({"default": "1000.1"}, "account_factors.default"),
+        ({"default": 1}, "account_factors"),
+        (None, "account_factors"),
+    ],
+    ids=repr,
+)
+async def test_an_account_factor_that_makes_no_sense_changes_nothing(
+    manage: Manage, factors: object, param: str
+) -> None:
+    await manage.call("POST", "/groups", {"name": "kept"})
+    error = await manage.refused(400, "PATCH", "/groups/kept", {"factor": "3", "account_factors": factors})
+    assert str(error["param"]).startswith(param)
+    assert (await manage.get("/groups/kept"))["factor"] == "1"
+    await manage.refused(400, "POST", "/groups", {"name": "other", "account_factors": factors})
+    await manage.refused(404, "GET", "/groups/other")

@@ -47,13 +47,22 @@ def there(installation: Installation) -> dict[str, str]:
     channel["base_url"] = "http://127.0.0.1:9"  # it is tested, and must not be asked elsewhere
     made = manage("POST", "/channels", channel)
     manage("PUT", "/routes/g", {"models": ["m"]})
+    batch = manage("POST", "/code-batches", {"name": "b", "amount_usd": "1.00"})
+    manage("POST", "/plans", {"name": "g", "allowance_usd": "1.00"})
+    budget = {"scope": "account", "subject": account, "amount_usd": "1.00", "period": "day"}
     return {
+        "budget_id": manage("POST", "/budgets", budget)["id"],
+        "subscription_id": manage("POST", "/subscriptions", {"account_id": account, "plan": "g"})["id"],
+        "delivery_id": "msg_0000000000000000",
+        "batch_id": batch["id"],
+        "code_id": batch["codes"][0]["id"],
         "account_id": account,
         "user_id": manage("POST", "/users", {"email": "ann@example.com"})["id"],
         "key_id": manage("POST", "/keys", {"account_id": account, "name": "k", "mode": "live"})["id"],
         "channel_id": made["id"],
         "token_id": manage("POST", "/tokens", {"name": "t"})["id"],
         "request_id": "req_000000000000000000000000",
+        "order_id": "ord_0000000000000000",
         "name": "g",
         "model": "m",
     }

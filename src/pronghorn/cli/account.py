@@ -7,12 +7,14 @@ import typer
 from pronghorn.cli import given, limits
 from pronghorn.cli.command import Disabled, command, group
 from pronghorn.cli.installation import Installation
+from pronghorn.commerce.welcome import welcome_by_operator
 from pronghorn.errors import NoCredit
 from pronghorn.manage.fields import Mode
 from pronghorn.manage.paging import Page, Window
-from pronghorn.manage.services import accounts, entries
+from pronghorn.manage.services import accounts, entries, invitations
 from pronghorn.manage.services.accounts import Account, AccountChange, Adjustment, NewAccount
 from pronghorn.manage.services.entries import Entry
+from pronghorn.manage.services.invitations import Invitations
 
 app = group("Accounts: who pays.")
 
@@ -45,6 +47,7 @@ async def create(
     )
     async with on.change() as tx:
         account_id = await accounts.create(tx, on.act, new)
+        await welcome_by_operator(tx, on.settings, account_id, on.act.now_ms)
     return await _one(on, account_id, "live")
 
 
@@ -130,6 +133,13 @@ async def entries_(
     """List ledger entries, newest first."""
     async with on.read() as tx:
         return await entries.page(tx, part, account_id, _mode(test), kind)
+
+
+@command(app, "invitations")
+async def show_invitations(on: Installation, account_id: str) -> Invitations:
+    """Show the account's invite code and what its invitations brought."""
+    async with on.change() as tx:
+        return await invitations.get(tx, account_id, on.act.now_ms)
 
 
 async def _one(on: Installation, account_id: str, mode: Mode) -> Account:

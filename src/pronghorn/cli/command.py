@@ -36,6 +36,7 @@ When = Annotated[str | None, typer.Option(help="ISO 8601.")]
 Disabled = Annotated[bool | None, typer.Option("--disabled/--enabled")]
 
 _WAYS_OUT = (
+    (re.compile(r"GET /manage/v1/code-batches\b"), "`pronghorn code batches`"),
     (re.compile(r"GET /manage/v1/(\w+?)s\b"), r"`pronghorn \1 list`"),
     (re.compile(r"PUT /manage/v1/prices/(\S+)"), r"`pronghorn price set \1`"),
     (re.compile(r"PATCH /manage/v1/(\w+?)s/([\w-]+)"), r"`pronghorn \1 change \2`"),
@@ -63,6 +64,13 @@ class Ended(NamedTuple):
 
     result: Any
     code: int
+
+
+class Printed(NamedTuple):
+    """What a command gives back that is text for people and other programs, and a result with `--json`."""
+
+    result: Any
+    text: str
 
 
 def group(text: str) -> typer.Typer:
@@ -148,6 +156,11 @@ def _plain(text: str) -> str:
 
 
 def _show(result: Any, columns: Sequence[str], *, as_json: bool) -> None:
+    if isinstance(result, Printed):
+        if not as_json:
+            sys.stdout.write(result.text)
+            return
+        result = result.result
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(result)).decode() + "\n")
         return

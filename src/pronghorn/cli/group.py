@@ -7,6 +7,7 @@ import typer
 from pronghorn.cli import given, limits
 from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
+from pronghorn.errors import BadRequest
 from pronghorn.manage.paging import Page, Window
 from pronghorn.manage.services import groups
 from pronghorn.manage.services.groups import Group, GroupChange, NewGroup
@@ -14,11 +15,31 @@ from pronghorn.manage.services.groups import Group, GroupChange, NewGroup
 app = group("Groups: price factors, and who may use which channels.")
 
 
+AccountFactors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--account-factor",
+        help="GROUP=FACTOR: what accounts of that group pay here; may be repeated, replaces all. `none`: no such.",
+    ),
+]
+
+
+def _factors(texts: list[str] | None) -> dict[str, str] | None:
+    """None: nothing was typed."""
+    if texts is None or texts == [given.CLEAR]:
+        return None if texts is None else {}
+    pairs = [text.rpartition("=") for text in texts]
+    if not all(name for name, _, _ in pairs):
+        raise BadRequest("--account-factor must look like GROUP=FACTOR", param="account_factors")
+    return {name: factor for name, _, factor in pairs}
+
+
 @command(app, "create")
 async def create(
     on: Installation,
     name: str,
     factor: Annotated[str, typer.Option(help="Prices are multiplied by it.")] = "1",
+    account_factors: AccountFactors = None,
     description: str = "",
     rpm: limits.Rpm = None,
     tpm: limits.Tpm = None,
@@ -30,6 +51,7 @@ async def create(
         NewGroup,
         name=name,
         factor=factor,
+        account_factors=_factors(account_factors),
         description=description,
         rpm=rpm,
         tpm=tpm,
@@ -59,10 +81,13 @@ async def change(
     on: Installation,
     name: str,
     factor: Annotated[str | None, typer.Option(help="Prices are multiplied by it.")] = None,
+    account_factors: AccountFactors = None,
     description: str | None = None,
 ) -> Group:
     """Change a group; `limit` changes its limits."""
-    patch = given.change(GroupChange, factor=factor, description=description)
+    patch = given.change(
+        GroupChange, factor=factor, account_factors=_factors(account_factors), description=description
+    )
     async with on.change() as tx:
         return await groups.change(tx, on.act, name, patch)
 

@@ -10,14 +10,14 @@ from sqlalchemy.exc import DatabaseError
 
 from pronghorn import settings as settings_module
 from pronghorn.accounts import secrets as secrets_module
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import PronghornError
 from pronghorn.kit.clock import SystemClock
 from pronghorn.ledger.credit import Credit
-from pronghorn.manage.act import Act
-from pronghorn.manage.context import translated
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
+from pronghorn.store.failures import translated
 
 ADDRESS = "address"
 """The file in the data folder that says which process serves it, and where commands on this machine reach it."""

@@ -7,8 +7,10 @@ import typer
 from pronghorn.cli import given
 from pronghorn.cli.command import command, group
 from pronghorn.cli.installation import Installation
+from pronghorn.errors import BadRequest
 from pronghorn.manage.paging import Page, Window
-from pronghorn.manage.services import prices
+from pronghorn.manage.services import markups, prices
+from pronghorn.manage.services.markups import Markup, MarkupChange
 from pronghorn.manage.services.prices import ModelPrice, NewPrice
 
 app = group("Prices of models, in US dollars.")
@@ -32,8 +34,13 @@ async def set_(
     audio_output: PerMillion = None,
     image_output: PerMillion = None,
     character: Annotated[str | None, typer.Option(help="For a million characters.")] = None,
-    per_call: Annotated[str | None, typer.Option(help="For a request.")] = None,
-    per_second: Annotated[str | None, typer.Option(help="For a second of audio or video.")] = None,
+    per_call: Annotated[
+        list[str] | None, typer.Option(help="For a request, or KIND=PRICE; may be repeated.")
+    ] = None,
+    per_second: Annotated[
+        list[str] | None,
+        typer.Option(help="For a second of audio or video, or KIND=PRICE; may be repeated."),
+    ] = None,
     per_image: Annotated[
         list[str] | None, typer.Option(help="For an image, or QUALITY/SIZE=PRICE; may be repeated.")
     ] = None,
@@ -58,9 +65,9 @@ async def set_(
         audio_output_usd_per_million=audio_output,
         image_output_usd_per_million=image_output,
         character_usd_per_million=character,
-        per_call_usd=per_call,
-        per_second_usd=per_second,
-        per_image_usd=_per_image(per_image),
+        per_call_usd=_by_kind(per_call),
+        per_second_usd=_by_kind(per_second),
+        per_image_usd=_by_kind(per_image),
         tiers=[_tier(text) for text in tier or []],
         note=note,
     )
@@ -68,7 +75,7 @@ async def set_(
         return await prices.put(tx, on.act, model, new)
 
 
-def _per_image(texts: list[str] | None) -> dict[str, str] | str | None:
+def _by_kind(texts: list[str] | None) -> dict[str, str] | str | None:
     if not texts:
         return None
     if len(texts) == 1 and "=" not in texts[0]:
@@ -85,7 +92,7 @@ def _tier(text: str) -> dict[str, Any]:
 
 @command(app, "show")
 async def show(on: Installation, model: str) -> ModelPrice:
-    """Show the list price, the operator's and which of them holds."""
+    """Show the list price, the mark-up on it, the operator's price and which of them holds."""
     async with on.read() as tx:
         return await prices.get(tx, model)
 
@@ -102,3 +109,35 @@ async def delete(on: Installation, model: str) -> None:
     """Go back to the list price."""
     async with on.change() as tx:
         await prices.remove(tx, on.act, model)
+
+
+@command(app, "markup")
+async def markup(
+    on: Installation,
+    factor: Annotated[
+        str | None,
+        typer.Argument(help="Such as 1.2, for all vendors without one of their own; none: no mark-up."),
+    ] = None,
+    vendor: Annotated[
+        list[str] | None, typer.Option(help="VENDOR=FACTOR or VENDOR=none; may be repeated.")
+    ] = None,
+) -> Markup:
+    """Change what list prices are multiplied by; the operator's own prices stay as they are."""
+    vendors = None if vendor is None else dict(_vendor_factor(text) for text in vendor)
+    patch = given.change(MarkupChange, factor=factor, vendors=vendors)
+    async with on.change() as tx:
+        return await markups.change(tx, on.act, patch)
+
+
+def _vendor_factor(text: str) -> tuple[str, str | None]:
+    name, _, factor = text.partition("=")
+    if not factor:
+        raise BadRequest("--vendor must look like VENDOR=FACTOR", param="vendors")
+    return name, None if factor == given.CLEAR else factor
+
+
+@command(app, "markups")
+async def show_markup(on: Installation) -> Markup:
+    """Show what list prices are multiplied by."""
+    async with on.read() as tx:
+        return await markups.get(tx)

@@ -8,6 +8,7 @@ from pronghorn import observability
 from pronghorn.app import open_gateway
 from pronghorn.cli import listening, options, preparing, serving
 from pronghorn.cli.locking import DataFolderInUse, lock_data_folder
+from pronghorn.errors import Conflict
 from pronghorn.kit.clock import SystemClock
 from pronghorn.settings import Settings
 from pronghorn.store import Database
@@ -32,7 +33,7 @@ def serve(
     try:
         with lock_data_folder(settings.data):
             listening.run(_serve(settings, listening.bind(settings)))
-    except DataFolderInUse as error:
+    except (DataFolderInUse, Conflict) as error:
         options.fail(str(error))
     except OSError as error:
         options.fail(

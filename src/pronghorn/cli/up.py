@@ -11,6 +11,7 @@ from pronghorn import observability
 from pronghorn.cli import listening, options
 from pronghorn.cli.companions import Companion
 from pronghorn.cli.locking import DataFolderInUse, lock_data_folder
+from pronghorn.errors import Conflict
 from pronghorn.kit.later import Later
 from pronghorn.settings import Settings
 
@@ -43,7 +44,7 @@ def up(
             listening.run(
                 _up(settings, config, listener, with_sandbox=sandbox, bootstrap_file=bootstrap_file)
             )
-    except DataFolderInUse as error:
+    except (DataFolderInUse, Conflict) as error:
         options.fail(str(error))
     except OSError as error:
         if error.filename is not None:

@@ -12,11 +12,11 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.passwords import hash_password, new_password
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import Conflict
 from pronghorn.kit.clock import Clock
-from pronghorn.manage.act import Act
 from pronghorn.manage.services import accounts, groups, keys, tokens, users
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx

@@ -1,19 +1,16 @@
 """What the management API works with, handed in by whoever starts it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.errors import BadRequest, Conflict, Unavailable
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger.credit import Credit
 from pronghorn.relay.probe import Prober
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
+from pronghorn.store.failures import translated
 
 
 @dataclass(frozen=True)
@@ -44,16 +41,3 @@ class ManageContext:
             async with self.database.write() as tx:
                 yield tx
         await self.on_change()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """The one table from the database's errors to ours."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise Conflict("another change was made at the same moment; look again, then repeat") from error
-    except DataError as error:
-        raise BadRequest("the request holds a value that the database cannot keep") from error
-    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
-        raise Unavailable("the database does not answer; try again shortly") from error

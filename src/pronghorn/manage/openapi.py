@@ -29,6 +29,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "expires_at": "2030-01-31T12:00:00Z",
     },
     "changeKey": {"budget_usd": None, "disabled": True},
+    "createBudget": {
+        "scope": "account",
+        "subject": "acc_4fGh1Jk2Lm3Np4Qr",
+        "amount_usd": "200.00",
+        "period": "month",
+        "time_zone": "Asia/Shanghai",
+    },
+    "changeBudget": {"amount_usd": "300.00"},
     "createChannel": {
         "name": "OpenAI main",
         "vendor": "openai",
@@ -41,22 +49,60 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "putModel": {"vendor": "openai", "display_name": "My model", "capabilities": ["chat"]},
     "changeModel": {"retired": True},
     "putPrice": {"input_usd_per_million": "0.15", "output_usd_per_million": "0.60"},
+    "changeMarkup": {"factor": "1.2", "vendors": {"openai": "1.1", "groq": None}},
     "putRoute": {
         "models": ["gpt-4o-mini", "claude-haiku-4-5"],
         "policy": "latency",
         "fallbacks": {"context_too_long": ["gemini-2.5-flash"], "unavailable": ["gemini-2.5-flash"]},
     },
-    "createGroup": {"name": "partners", "factor": "0.85", "description": "15 % off"},
+    "createGroup": {
+        "name": "partners",
+        "factor": "0.85",
+        "account_factors": {"default": "0.95"},
+        "description": "15 % off",
+    },
     "changeGroup": {"factor": "0.9", "concurrency": 20, "body_bytes": 100_000_000},
+    "createPlan": {"name": "team", "allowance_usd": "50.00", "period": "month", "price_usd": "40.00"},
+    "changePlan": {"allowance_usd": "60.00", "active": True},
+    "createSubscription": {
+        "account_id": "acc_4fGh1Jk2Lm3Np4Qr",
+        "plan": "team",
+        "time_zone": "Asia/Shanghai",
+    },
+    "cancelSubscription": {"when": "period_end"},
+    "putNotice": {
+        "threshold_usd": "5.00",
+        "emails": ["ann@example.com"],
+        "webhook_url": "https://hooks.example.com/balance",
+        "language": "en",
+    },
     "createUser": {"email": "ann@example.com", "name": "Ann", "role": "user"},
     "changeUser": {"disabled": True},
     "createToken": {"name": "deploy script"},
+    "createOrder": {"account_id": "acc_4fGh1Jk2Lm3Np4Qr", "amount_usd": "20.00", "provider": "stripe"},
+    "createCodeBatch": {
+        "name": "Spring cards",
+        "amount_usd": "10.00",
+        "count": 100,
+        "expires_at": "2030-01-31T12:00:00Z",
+    },
+    "changeCodeBatch": {"disabled": True},
+    "changeCode": {"disabled": True},
+    "redeemCode": {"code": "PH-XXXX-XXXX-XXXX-XXXX", "account_id": "acc_4fGh1Jk2Lm3Np4Qr"},
 }
 
 DESCRIPTION = (
     "Money is a decimal string in US dollars, times are ISO 8601 in UTC. Lists answer `items`, newest first, and "
     "`next`: the cursor of the following page, or null. Errors answer `error` with `message`, `code` and `param`."
 )
+_EXPORT = ("text/csv", "application/vnd.apache.parquet")
+FILES: dict[str, tuple[str, ...]] = {
+    "getStatement": ("application/json", "text/html", "application/pdf"),
+    "exportRequests": _EXPORT,
+    "exportEntries": _EXPORT,
+    "exportUsage": _EXPORT,
+}
+"""What operations answer that answer with files, in any of these forms."""
 _ERRORS = {
     "400": "The request is wrong; `param` names the field.",
     "401": "No valid admin token.",
@@ -116,6 +162,11 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
                     parameter["schema"] = {"type": "string"}  # Litestar calls the rest of a path a URI
             for status, text in _ERRORS.items():
                 operation["responses"][status] = {"description": text, "content": problem}
+            if operation["operationId"] in FILES:
+                answer = operation["responses"]["200"]
+                forms = {form: {"schema": {"type": "string"}} for form in FILES[operation["operationId"]]}
+                known = {form: kind for form, kind in answer["content"].items() if form in forms}
+                answer["content"] = forms | known
             if "requestBody" in operation:
                 content = operation["requestBody"]["content"]["application/json"]
                 content["example"] = EXAMPLES[operation["operationId"]]

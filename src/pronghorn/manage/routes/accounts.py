@@ -6,6 +6,7 @@ from typing import Any
 from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from pronghorn.commerce.welcome import welcome_by_operator
 from pronghorn.manage.context import ManageContext
 from pronghorn.manage.fields import Mode
 from pronghorn.manage.paging import Page
@@ -21,6 +22,7 @@ _TAGS = ["accounts"]
 async def create(context: Context, act: Actor, data: JSONBody[NewAccount]) -> Account:
     async with context.change() as tx:
         account_id = await accounts.create(tx, act, data)
+        await welcome_by_operator(tx, context.settings, account_id, act.now_ms)
     return await _show(context, account_id)
 
 

@@ -8,10 +8,11 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.params import PathParameter, QueryParameter, SkipValidation
+from litestar.typing import FieldDefinition
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, Unauthenticated
 from pronghorn.manage import paging
-from pronghorn.manage.act import Act
 from pronghorn.manage.context import ManageContext
 from pronghorn.manage.paging import DEFAULT_LIMIT, MAX_LIMIT, Window
 from pronghorn.manage.services import tokens
@@ -41,7 +42,7 @@ async def require_admin(connection: Connection, _handler: BaseRouteHandler) -> N
 
 async def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """A filter with a typing error would list everything instead; of one given twice, one would not count."""
-    parameters = set(handler.parsed_fn_signature.parameters)
+    parameters = {_query_name(field) for field in handler.parsed_fn_signature.parameters.values()}
     known = parameters - {*DEPENDENCIES, *connection.path_params, "data", "request"}
     if "part" in parameters:
         known |= {"cursor", "limit", "since", "until"}
@@ -51,6 +52,11 @@ async def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler
             raise BadRequest(f"{name}: there is no such query parameter; {takes}", param=name)
         if len(values) > 1:
             raise BadRequest(f"{name}: give this query parameter once", param=name)
+
+
+def _query_name(field: FieldDefinition) -> str:
+    """As callers spell it: some names are taken by Litestar itself."""
+    return getattr(field.kwarg_definition, "name", None) or field.name
 
 
 async def _context(request: Request[Any, Any, Any]) -> ManageContext:

@@ -1,11 +1,12 @@
-"""Prices of models, whose names may hold `/`, `:`, `@` and `.`."""
+"""Prices of models, whose names may hold `/`, `:`, `@` and `.`, and the mark-up on list prices."""
 
-from litestar import delete, get, put
+from litestar import delete, get, patch, put
 from litestar.params import JSONBody
 
 from pronghorn.manage.paging import Page
 from pronghorn.manage.routes.given import Actor, Context, Part, PathName, name_of
-from pronghorn.manage.services import prices
+from pronghorn.manage.services import markups, prices
+from pronghorn.manage.services.markups import Markup, MarkupChange
 from pronghorn.manage.services.prices import ModelPrice, NewPrice
 
 _TAGS = ["prices"]
@@ -35,4 +36,16 @@ async def remove(context: Context, act: Actor, model: PathName) -> None:
         await prices.remove(tx, act, name_of(model))
 
 
-handlers = [list_, show, put_price, remove]
+@get("/markup", operation_id="getMarkup", summary="Show the mark-up on list prices", tags=_TAGS)
+async def show_markup(context: Context) -> Markup:
+    async with context.read() as tx:
+        return await markups.get(tx)
+
+
+@patch("/markup", operation_id="changeMarkup", summary="Change the mark-up on list prices", tags=_TAGS)
+async def change_markup(context: Context, act: Actor, data: JSONBody[MarkupChange]) -> Markup:
+    async with context.change() as tx:
+        return await markups.change(tx, act, data)
+
+
+handlers = [list_, show, put_price, remove, show_markup, change_markup]

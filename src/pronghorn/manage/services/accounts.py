@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, Conflict, NoCredit, NotFound
 from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import NANO_PER_USD, format_usd
-from pronghorn.ledger import repository
+from pronghorn.ledger import pots, repository
 from pronghorn.ledger.credit import Standing
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Mode, Name, Note, Time, Usd
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import groups, limits
@@ -163,7 +163,7 @@ async def adjust(tx: Tx, act: Act, account_id: str, adjustment: Adjustment) -> N
     try:
         await repository.adjust(tx, account_id, mode, nano, note=adjustment.note, now_ms=act.now_ms)
     except NoCredit as error:
-        found = (await repository.amounts(tx, [account_id], mode))[account_id]
+        found = (await pots.account_amounts(tx, [account_id], mode))[account_id]
         leased = f"; servers hold another {format_usd(found.leased)} USD" if found.leased else ""
         raise NoCredit(
             f"only {format_usd(found.balance)} USD can be taken out of this account's {mode} wallet{leased}",

@@ -7,12 +7,12 @@ from msgspec import UNSET, Meta, UnsetType, field
 from sqlalchemy import delete, insert, select, update
 
 from pronghorn import vendors
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import SecretError, Secrets
 from pronghorn.errors import BadRequest, NotFound
 from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_decimal
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import groups, limits, models

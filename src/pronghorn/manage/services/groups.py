@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, field
 from sqlalchemy import delete, func, insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, Conflict, NotFound
 from pronghorn.kit.money import format_decimal
+from pronghorn.ledger import pots
 from pronghorn.ledger.prices import PPM
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Name, Note, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import limits
@@ -24,17 +25,22 @@ class NewGroup(NewLimits, forbid_unknown_fields=True):
     name: Name
     factor: str = "1"
     """Prices are multiplied by it."""
+    account_factors: dict[str, str] = field(default_factory=dict)
+    """Instead of `factor`, by the group of the account whose key is of this group."""
     description: Note = ""
 
 
 class GroupChange(LimitsChange, forbid_unknown_fields=True):
     factor: str | UnsetType = UNSET
+    account_factors: dict[str, str] | UnsetType = UNSET
+    """Replaces those that were there."""
     description: Note | UnsetType = UNSET
 
 
 class Group(Limits):
     name: str
     factor: str
+    account_factors: dict[str, str]
     description: str
     created_at: Time
 
@@ -42,11 +48,22 @@ class Group(Limits):
 def view(row: Any) -> Group:
     return Group(
         name=row.name,
-        factor=format_decimal(row.factor_ppm, decimals=6),
+        factor=_text(row.factor_ppm),
+        account_factors={name: _text(ppm) for name, ppm in (row.account_factors or {}).items()},
         description=row.description,
         created_at=fields.time_text(row.created_ms),
         **limits.view(row),
     )
+
+
+def _text(factor_ppm: int) -> str:
+    return format_decimal(factor_ppm, decimals=6)
+
+
+async def _account_factors(tx: Tx, given: dict[str, str], own_name: str = "") -> dict[str, int]:
+    """In millionths. Raises `BadRequest` for a name that is no group; a group may name itself."""
+    await check(tx, [name for name in given if name != own_name], "account_factors")
+    return {name: fields.factor(text, f"account_factors.{name}") for name, text in given.items()}
 
 
 async def create(tx: Tx, act: Act, new: NewGroup) -> Group:
@@ -56,11 +73,14 @@ async def create(tx: Tx, act: Act, new: NewGroup) -> Group:
     factor_ppm = fields.factor(new.factor, "factor")
     if await tx.scalar(select(table.Group.name).where(table.Group.name == name)):
         raise Conflict(f"there is a group {name!r} already; change it with PATCH", param="name")
+    values = {
+        "factor_ppm": factor_ppm,
+        "account_factors": await _account_factors(tx, new.account_factors, name),
+    }
     given = {"description": new.description, **limits.of(new)}
-    await tx.execute(
-        insert(table.Group).values(name=name, factor_ppm=factor_ppm, created_ms=act.now_ms, **given)
-    )
-    await act.record(tx, "group.create", name, factor=new.factor, **given)
+    await tx.execute(insert(table.Group).values(name=name, created_ms=act.now_ms, **values, **given))
+    factors = {"factor": new.factor, "account_factors": new.account_factors}
+    await act.record(tx, "group.create", name, **factors, **given)
     await revision.bump(tx)
     return await get(tx, name)
 
@@ -84,10 +104,12 @@ async def page(tx: Tx, part: Window) -> Page[Group]:
 
 async def change(tx: Tx, act: Act, name: str, patch: GroupChange) -> Group:
     await get(tx, name)
-    values = detail = fields.given(patch)
+    detail = fields.given(patch)
+    values = dict(detail)
     if "factor" in values:
-        values = {**values, "factor_ppm": fields.factor(values["factor"], "factor")}
-        del values["factor"]
+        values["factor_ppm"] = fields.factor(values.pop("factor"), "factor")
+    if "account_factors" in values:
+        values["account_factors"] = await _account_factors(tx, values["account_factors"])
     if values:
         await tx.execute(update(table.Group).where(table.Group.name == name).values(values))
         await act.record(tx, "group.change", name, **detail)
@@ -104,7 +126,8 @@ async def remove(tx: Tx, act: Act, name: str) -> None:
     if users:
         raise Conflict(f"group {name!r} is used by {', '.join(users)}; move them to another group first")
     await tx.execute(delete(table.Group).where(table.Group.name == name))
-    await act.record(tx, "group.delete", name)
+    gone = await pots.remove_budgets(tx, "group", name)
+    await act.record(tx, "group.delete", name, **({"budgets": ", ".join(gone)} if gone else {}))
     await revision.bump(tx)
 
 
@@ -112,10 +135,12 @@ async def _users_of(tx: Tx, name: str) -> dict[str, int]:
     accounts = select(func.count()).select_from(table.Account).where(table.Account.group_name == name)
     keys = select(func.count()).select_from(table.Key).where(table.Key.group_name == name)
     channels = (await tx.execute(select(table.Channel.groups))).scalars()
+    others = select(table.Group.account_factors).where(table.Group.name != name)
     return {
         "accounts": await tx.scalar(accounts) or 0,
         "keys": await tx.scalar(keys) or 0,
         "channels": sum(name in groups for groups in channels),
+        "account factors": sum(name in (named or {}) for named in (await tx.execute(others)).scalars()),
     }
 
 

@@ -6,12 +6,13 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, insert, select, update
 
 from pronghorn.accounts import keys
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import NotFound
 from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_usd
+from pronghorn.ledger import pots
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Mode, Name, Time, Usd
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import accounts, groups, limits
@@ -134,6 +135,8 @@ async def change(tx: Tx, act: Act, key_id: str, patch: KeyChange) -> Key:
     await get(tx, key_id)
     detail = fields.given(patch)
     values = await _columns(tx, act, detail)
+    if values.get("budget") is not None:
+        await pots.recount(tx, key_id)
     if values:
         await tx.execute(update(table.Key).where(table.Key.id == key_id).values(values))
         await act.record(tx, "key.change", key_id, **detail)
@@ -145,7 +148,10 @@ async def revoke(tx: Tx, act: Act, key_id: str) -> None:
     """The key is gone for good; its ledger entries and usage log stay."""
     key = await get(tx, key_id)
     await tx.execute(delete(table.Key).where(table.Key.id == key_id))
-    await act.record(tx, "key.revoke", key_id, account_id=key.account_id, name=key.name, hint=key.hint)
+    detail = {"account_id": key.account_id, "name": key.name, "hint": key.hint}
+    if gone := await pots.remove_budgets(tx, "key", key_id):
+        detail["budgets"] = ", ".join(gone)
+    await act.record(tx, "key.revoke", key_id, **detail)
     await revision.bump(tx)
 
 

@@ -5,9 +5,9 @@ from typing import Any, Literal
 from msgspec import Struct
 from sqlalchemy import delete, insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, NotFound
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import accounts

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, get_args
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import NotFound
 from pronghorn.ledger.prices import PriceDocument
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import DisplayName, Limit, Note, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import prices

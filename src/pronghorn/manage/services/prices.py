@@ -1,28 +1,35 @@
 """Prices: what a model costs. The operator's price replaces the catalogue's; without it the catalogue's holds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 from sqlalchemy import delete, func, insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, NotFound
+from pronghorn.kit.money import format_decimal
+from pronghorn.ledger import markup
 from pronghorn.ledger.prices import PriceDocument, Tier, TokenPrices
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Note, Time
 from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.services import markups
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
 LIST, OPERATOR = "list", "operator"
+MAX_KIND_CHARACTERS = 80
 
 
 class NewPrice(TokenPrices, kw_only=True, forbid_unknown_fields=True):
     """US dollars as decimal strings. A part that is not given is priced as its whole."""
 
-    per_call_usd: str | None = None
-    per_second_usd: str | None = None
+    per_call_usd: dict[str, str] | str | None = None
+    """One price, or prices by kind such as `imagine/fast`, with `default` for the rest."""
+    per_second_usd: dict[str, str] | str | None = None
+    """One price, or prices by kind such as `1080p`, with `default` for the rest."""
     per_image_usd: dict[str, str] | str | None = None
     """One price, or prices by `<quality>/<size>`, with `default` for the rest."""
     tiers: list[Tier] = field(default_factory=list)
@@ -34,9 +41,12 @@ class NewPrice(TokenPrices, kw_only=True, forbid_unknown_fields=True):
 class ModelPrice(Struct):
     model: str
     effective: PriceDocument
+    """The operator's price; without one the list price times the mark-up."""
     source: str
     """Where the effective price comes from: `operator` or `list`."""
     list: PriceDocument | None
+    markup: str
+    """What this vendor's list prices are multiplied by; the operator's price is not."""
     operator: PriceDocument | None
     note: str
     updated_at: Time
@@ -55,11 +65,9 @@ def document_of(new: NewPrice) -> PriceDocument:
     above = [tier.above_input_tokens for tier in new.tiers]
     if any(tokens < 1 for tokens in above) or len(set(above)) < len(above):
         raise BadRequest("tiers: each above_input_tokens must be positive and different", param="tiers")
-    if new.per_image_usd == {}:
-        raise BadRequest(
-            'per_image_usd must name at least one price, such as {"default": "0.04"}', param="per_image_usd"
-        )
     for name, value in given.items():
+        if isinstance(value, dict):
+            _check_kinds(name, value)
         _check(name, **{name: value})
     return PriceDocument(**given)
 
@@ -74,6 +82,17 @@ def _check(param: str, **part: Any) -> None:
         # Of prices in a table, the place in it is named already.
         message = reason if reason.startswith(f"{param}.") else f"{param}: {reason}"
         raise BadRequest(message, param=param) from error
+
+
+def _check_kinds(param: str, listed: dict[str, str]) -> None:
+    if not listed:
+        raise BadRequest(f'{param} must name at least one price, such as {{"default": "0.04"}}', param=param)
+    for kind in listed:
+        if not kind.isprintable() or kind != kind.strip(" /") or not 0 < len(kind) <= MAX_KIND_CHARACTERS:
+            raise BadRequest(
+                f"{param}: a kind has 1 to {MAX_KIND_CHARACTERS} printable characters, such as `hd/1024x1024`",
+                param=param,
+            )
 
 
 async def put(tx: Tx, act: Act, model: str, new: NewPrice) -> ModelPrice:
@@ -107,21 +126,29 @@ async def get(tx: Tx, model: str) -> ModelPrice:
 
 
 async def of(tx: Tx, models: list[str]) -> dict[str, ModelPrice]:
-    rows = await tx.execute(select(table.Price).where(table.Price.model.in_(models)))
+    rows = await tx.execute(
+        select(*table.Price.__table__.columns, table.Model.vendor)
+        .outerjoin(table.Model, table.Model.name == table.Price.model)
+        .where(table.Price.model.in_(models))
+    )
     by_model: dict[str, dict[str, Any]] = {}
     for row in rows:
         by_model.setdefault(row.model, {})[row.source] = row
-    return {model: _merge(model, sources) for model, sources in by_model.items()}
+    by_vendor = await markups.in_force(tx)
+    return {model: _merge(model, sources, by_vendor) for model, sources in by_model.items()}
 
 
-def _merge(model: str, sources: dict[str, Any]) -> ModelPrice:
+def _merge(model: str, sources: dict[str, Any], by_vendor: Mapping[str, int]) -> ModelPrice:
     documents = {source: msgspec.convert(row.components, PriceDocument) for source, row in sources.items()}
     source = OPERATOR if OPERATOR in sources else LIST
+    markup_ppm = markup.of(by_vendor, sources[source].vendor or "")
+    held = documents[source]
     return ModelPrice(
         model=model,
-        effective=documents[source],
+        effective=held if source == OPERATOR else markup.marked_up(held, markup_ppm),
         source=source,
         list=documents.get(LIST),
+        markup=format_decimal(markup_ppm, decimals=6),
         operator=documents.get(OPERATOR),
         note=sources[source].note,
         updated_at=fields.time_text(sources[source].updated_ms),

@@ -89,11 +89,15 @@ def view(row: Any) -> RequestRecord:
 
 def _explained(line: dict[str, Any]) -> dict[str, Any]:
     """A stored line with its whole numbers as decimal strings; facts that are not numbers stay."""
-    shown = {name: value for name, value in line.items() if name not in ("pico_usd", "factor_ppm")}
+    shown = {
+        name: value for name, value in line.items() if name not in ("pico_usd", "factor_ppm", "nano_usd")
+    }
     if "pico_usd" in line:
         shown["unit_usd"] = format_decimal(line["pico_usd"], decimals=12)
     if "factor_ppm" in line:
         shown["factor"] = format_decimal(line["factor_ppm"], decimals=6)
+    if "nano_usd" in line:
+        shown["usd"] = format_usd(line["nano_usd"])
     return shown
 
 

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta, Struct, field
 from sqlalchemy import delete, insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, NotFound
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.routing.route import Policy

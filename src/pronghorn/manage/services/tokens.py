@@ -6,11 +6,11 @@ from msgspec import Struct
 from sqlalchemy import delete, insert, select
 
 from pronghorn.accounts import keys
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import BadRequest, NotFound, Unauthenticated
 from pronghorn.kit.ids import new_id
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.store import Tx

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import delete, func, insert, select, update
 
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.passwords import MAX_CHARACTERS, MIN_CHARACTERS, NO_PASSWORD
 from pronghorn.errors import Conflict, NotFound
 from pronghorn.kit.ids import new_id
 from pronghorn.manage import fields
-from pronghorn.manage.act import Act
 from pronghorn.manage.fields import DisplayName, Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.store import Tx
