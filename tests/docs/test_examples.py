@@ -30,6 +30,8 @@ class Stage:
         # An example pays some back, so there is some.
         money = {"amount_usd": "10.00", "note": "to begin with"}
         self.installation.manage("POST", f"/accounts/{self.account['id']}/adjust", money)
+        budget = {"scope": "account", "subject": self.account["id"], "amount_usd": "100", "period": "week"}
+        self.budget = self.installation.manage("POST", "/budgets", budget)
         answered = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
         status, _ = self.installation.call(
             "POST", "/v1/chat/completions", answered, self.installation.first["test_key"]
@@ -46,6 +48,7 @@ class Stage:
             ("pht-...", first["admin_token"]),
             ("acc_...", self.account["id"]),
             ("req_...", self.request["id"]),
+            ("bud_...", self.budget["id"]),
         ):
             code = code.replace(printed, real)
         return code
