@@ -146,9 +146,7 @@ class Journal:
             if written != len(data):
                 raise OSError(f"only {written} of {len(data)} bytes could be written")
         except OSError:
-            self._wants_next = True  # if even that fails: no reader gets past what stays behind
             os.ftruncate(self._file, self._size)
-            self._wants_next = False
             raise
 
     def is_well(self) -> bool:
