@@ -138,7 +138,11 @@ AFTER_WHICH_NOTHING_IS_LEFT = (Stage.post, start_and_end)
 """Whether these succeeded shows at the end."""
 
 
-@pytest.fixture(params=["memory", pytest.param("sqlite", marks=pytest.mark.nightly), "postgresql"])
+REAL = ("sqlite", "postgresql")
+"""Each operation takes its time there."""
+
+
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.nightly) for name in REAL)])
 async def bank(request: pytest.FixtureRequest, template: bytes) -> AsyncIterator[Database]:
     if request.param == "memory":
         memory = Memory(template)

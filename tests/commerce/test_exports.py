@@ -307,6 +307,7 @@ MANY = 200_000
 MAX_MORE_KIB = 80 * 1024
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 async def test_memory_does_not_grow_with_the_rows(database: Database) -> None:
     """200,000 rows, in a process of its own; what the export takes beyond its libraries is measured."""
