@@ -160,6 +160,13 @@ def enter(edge: Edge) -> None:
     _here.set(edge)
 
 
+def check_alive() -> None:
+    """What happens in memory alone meets no edge: the dead do not do that either."""
+    edge = _here.get()
+    if edge is not None and edge.is_dead:
+        edge.die()
+
+
 @contextmanager
 def edged_files(*, syncs: bool) -> Iterator[None]:
     """The journal meets this instead of the system. Without `syncs` nothing waits for a disk."""

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
-from tests.bank.edge import Lost, together
+from tests.bank.edge import Lost, check_alive, together
 from tests.bank.plan import Limit, Step
 from tests.bank.promises import Promises
 
@@ -135,6 +135,7 @@ class Teller:
         windows = grant.budget_purses(exchange.incoming.received_s)
         self.purses |= {_name(purse): purse for purse in (grant.purse, *windows)}
         await gather(self.credit, (grant.purse, *windows), step.amount, LONG_S)
+        check_alive()
         if not Holder._take(exchange, step.amount):
             return
         id, names = exchange.incoming.id, [_name(purse) for purse in windows]
