@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import structlog
 from sqlalchemy import ColumnElement, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from pronghorn.commerce import spelling
 from pronghorn.errors import BadRequest, Conflict
 from pronghorn.kit.money import parse_usd
 from pronghorn.ledger import repository
+from pronghorn.ledger.pots import dialect_insert
 from pronghorn.settings import Settings
 from pronghorn.store import Tx
 from pronghorn.store.models import Account, Invitation, Invite, Membership, Wallet
@@ -185,6 +185,6 @@ async def _pay(tx: Tx, account_id: str, amount: int, invitee_id: str, whose: str
 
 
 async def _insert_once(tx: Tx, table: type[Invite] | type[Invitation], values: dict[str, object]) -> bool:
-    """Both databases know `ON CONFLICT`, each by its own word."""
-    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    return bool((await tx.execute(insert(table).values(values).on_conflict_do_nothing())).rowcount)
+    """False: it is there already."""
+    written = dialect_insert(tx)(table).values(values).on_conflict_do_nothing()
+    return bool((await tx.execute(written)).rowcount)

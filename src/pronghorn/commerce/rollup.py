@@ -7,9 +7,9 @@ another order than their clocks say. The mark and the sums are one transaction, 
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, select, text, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pronghorn.commerce.calendar import QUARTER_MS
+from pronghorn.ledger.pots import dialect_insert
 from pronghorn.store import Database, Tx
 from pronghorn.store.models import Request, UsageCount
 
@@ -88,8 +88,7 @@ async def _claim(tx: Tx) -> list[str]:
 
 
 async def _add(tx: Tx, ids: list[str]) -> None:
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    added = dialect.insert(UsageCount).from_select([*KEY, *COUNTS], _summed(ids))
+    added = dialect_insert(tx)(UsageCount).from_select([*KEY, *COUNTS], _summed(ids))
     sums = {name: UsageCount.__table__.c[name] + added.excluded[name] for name in COUNTS}
     await tx.execute(added.on_conflict_do_update(index_elements=list(KEY), set_=sums))
 
