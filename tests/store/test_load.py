@@ -232,3 +232,4 @@ async def test_while_the_database_does_not_answer_the_snapshot_is_stale(
         while loader.snapshot.is_stale:
             await asyncio.sleep(0.001)
     refreshing.cancel()
+    await asyncio.gather(refreshing, return_exceptions=True)
