@@ -22,8 +22,8 @@ ASKED: dict[str, tuple[str, Body]] = {
     "moderations": ("/v1/moderations", lambda m: {"model": m, "input": "Hi"}),
     "rerank": ("/v1/rerank", lambda m: {"model": m, "query": "Hi", "documents": ["a", "b"]}),
 }
-PROVEN_ELSEWHERE = {"transcription", "realtime", "chat_images"}
-"""What takes a file or a socket, or is only another way to chat."""
+PROVEN_ELSEWHERE = {"transcription", "realtime", "chat_images", "midjourney", "suno", "udio"}
+"""What takes a file or a socket, is only another way to chat, or is a long job."""
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,23 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from pronghorn.sandbox import anthropic, bedrock, compatible, faults, files, gemini, openai, vertex
+from pronghorn.sandbox import (
+    anthropic,
+    bedrock,
+    compatible,
+    faults,
+    files,
+    gemini,
+    midjourney,
+    openai,
+    song,
+    suno,
+    udio,
+    vertex,
+)
 from pronghorn.sandbox.errors import DIALECTS, Dialect, error_middleware
 
-VENDORS = (anthropic, bedrock, compatible, gemini, openai, vertex)
+VENDORS = (anthropic, bedrock, compatible, gemini, midjourney, openai, suno, udio, vertex)
 """Each has `routes`, and a `dialect` if its errors or its keys are not OpenAI's."""
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -24,10 +37,12 @@ def create_app() -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[error_middleware, faults.middleware])
     app[faults.SEEN] = faults.Seen()
     app[files.SHELF] = files.Shelf()
+    midjourney.prepare(app)
+    song.prepare(app)
     app[DIALECTS] = tuple(
         d for vendor in VENDORS if isinstance(d := getattr(vendor, "dialect", None), Dialect)
     )
-    app.add_routes([*files.routes, *(route for vendor in VENDORS for route in vendor.routes)])
+    app.add_routes([*files.routes, *song.routes, *(route for vendor in VENDORS for route in vendor.routes)])
     return app
 
 

@@ -145,13 +145,18 @@ def colour_of(prompt: str, number: int = 0) -> Colour:
 
 def colour_name(picture: "Image.Image") -> str:
     """The name of the colour that most of the picture is near to."""
+    return colour_names(picture, 1)[0]
+
+
+def colour_names(picture: "Image.Image", count: int) -> list[str]:
+    """Up to `count` names of colours that the picture has, those of the most of it first."""
     small = picture.convert("RGB").resize((32, 32), Image.Resampling.NEAREST)
     votes: dict[str, int] = {}
     for amount, pixel in small.getcolors(1024) or ():
         assert isinstance(pixel, tuple)
         name = min(_COLOURS, key=lambda name: _distance(_COLOURS[name], pixel))
         votes[name] = votes.get(name, 0) + amount
-    return max(votes, key=lambda name: votes[name])
+    return sorted(votes, key=lambda name: -votes[name])[:count]
 
 
 def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
