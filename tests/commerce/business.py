@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import Row, case, func, insert, select
 
+from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.commerce import plans
+from pronghorn.commerce import plans, purchases
 from pronghorn.commerce.jobs import Services
 from pronghorn.errors import NoCredit
 from pronghorn.kit.clock import Clock, FakeClock
@@ -48,14 +49,23 @@ class Business:
             await repository.open_wallet(tx, ACCOUNT, "live")
         return self
 
-    async def plan(self, name: str, allowance: int, period: str = "month") -> None:
+    async def plan(self, name: str, allowance: int, period: str = "month", price: int = 0) -> None:
         async with self.database.write() as tx:
-            values = {"name": name, "allowance": allowance, "period": period, "price": 0, "created_ms": 1}
+            values = {"name": name, "allowance": allowance, "period": period, "price": price, "created_ms": 1}
             await tx.execute(insert(Plan).values(values))
 
     async def subscribe(self, plan: str, zone: str = "UTC") -> str:
         async with self.database.write() as tx:
             return await plans.subscribe(tx, ACCOUNT, plan, zone, self.now_ms)
+
+    async def buy(self, plan: str, key: str = "") -> bool:
+        """From the balance. Gives whether there was enough."""
+        try:
+            async with self.database.write() as tx:
+                await purchases.from_balance(tx, Act("user:usr_1", self.now_ms), ACCOUNT, plan, key)
+        except NoCredit:
+            return False
+        return True
 
     async def cancel(self, subscription_id: str, *, now: bool = False) -> None:
         async with self.database.write() as tx:

@@ -22,8 +22,18 @@ class Hook:
         self.url = ""
         self.written = 0
         """Bytes of an endless answer."""
+        self.most_at_once = 0
+        self._at_once = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answer(request)
+        finally:
+            self._at_once -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.got.append((dict(request.headers), await request.read()))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == "endless":
@@ -66,6 +76,46 @@ async def hooked() -> AsyncIterator[Hook]:
         yield hook
     finally:
         await runner.cleanup()
+
+
+class Drip:
+    """What a server wrote that answers with `head` and then with `piece` for ever."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.written = 0
+        self.has_ended = False
+
+
+@contextlib.asynccontextmanager
+async def dripping(head: bytes, piece: bytes, pause_s: float) -> AsyncIterator[Drip]:
+    drip = Drip()
+    tasks: set[asyncio.Task[Any] | None] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head)
+            while not drip.has_ended:
+                writer.write(piece)
+                drip.written += len(piece)
+                await writer.drain()
+                await asyncio.sleep(pause_s)
+        except ConnectionError:
+            pass  # the other side had enough
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    drip.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    try:
+        yield drip
+    finally:
+        server.close()
+        drip.has_ended = True
+        await asyncio.gather(*filter(None, tasks))
+        await server.wait_closed()
 
 
 class Mailbox:

@@ -15,7 +15,8 @@ from tests.commerce.receivers import Hook, Mailbox, hooked, mail_server
 from tests.faults.vendor_peer import certificate
 
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.commerce import deliveries, notices, webhook
+from pronghorn.commerce import deliveries, dispatch, notices, webhook
+from pronghorn.commerce.jobs import Services
 from pronghorn.errors import Conflict, NotFound
 from pronghorn.kit.clock import FakeClock
 from pronghorn.settings import SettingsError, load
@@ -25,6 +26,12 @@ from pronghorn.store.models import Account, Delivery, Notice
 USD = 1_000_000_000
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOUR_S = 3_600
+
+
+async def tell(services: Services) -> None:
+    """The jobs of a worker."""
+    await notices.run(services)
+    await dispatch.send_due(services)
 
 
 class Told(Business):
@@ -44,7 +51,7 @@ class Told(Business):
         return self
 
     async def tell(self) -> None:
-        await notices.run(self.services)
+        await tell(self.services)
 
     async def fall(self, usd: int = 6) -> None:
         assert await self.pay(-usd * USD)
@@ -136,7 +143,7 @@ async def test_of_many_workers_at_once_one_tells(told: Told, hook: Hook, box: Ma
     others = [Database(told.database.url) for _ in range(8)]
     settings = {"fetch_allow": ("127.0.0.0/8",), **plain(box)}
     for _ in range(3):
-        await asyncio.gather(*(notices.run(services(other, told.clock, **settings)) for other in others))
+        await asyncio.gather(*(tell(services(other, told.clock, **settings)) for other in others))
     for other in others:
         await other.close()
     assert (len(hook.got), len(box.letters)) == (1, 1)
@@ -149,7 +156,7 @@ async def test_a_receiver_that_fails_for_an_hour_gets_the_notice_once_when_it_is
 ) -> None:
     """The clock runs from the past to now, so that the verifier takes the last attempt for fresh."""
     monkeypatch.setattr(webhook, "TIMEOUT_S", 0.2)
-    told.clock.jump(-sum(deliveries.PAUSES_S[:6]))
+    told.clock.jump(-sum(dispatch.PAUSES_S[:6]))
     hook.answers = [failure]
     await told.fall()
     began = told.clock.now()
@@ -183,7 +190,7 @@ async def test_one_that_never_answers_is_given_up_and_can_be_replayed(told: Told
         await told.tell()
     posted = (await told.deliveries())[1]
     assert (posted.status, posted.error) == ("failed", "answered 503")
-    assert posted.attempts == len(hook.got) == len(deliveries.PAUSES_S) + 1
+    assert posted.attempts == len(hook.got) == len(dispatch.PAUSES_S) + 1
     hook.answers = [200]
     async with told.database.write() as tx:
         await deliveries.replay(tx, posted.id, told.now_ms)
@@ -210,7 +217,7 @@ async def test_what_a_worker_left_in_the_middle_is_taken_up_by_another(told: Tol
     hook.answers = [200]
     await told.tell()
     assert len(hook.got) == 1, "it is claimed"
-    told.clock.advance(deliveries.CLAIM_S + 1)
+    told.clock.advance(dispatch.CLAIM_S + 1)
     await told.tell()
     assert len(hook.got) == 2
     assert len(set(hook.ids)) == 1

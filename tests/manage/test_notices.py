@@ -6,6 +6,7 @@ from sqlalchemy import select
 from tests.commerce.receivers import hooked
 from tests.manage.installed import Manage
 
+from pronghorn.commerce import deliveries, dispatch
 from pronghorn.commerce import notices as commerce
 from pronghorn.commerce.jobs import Services
 from pronghorn.settings import Settings
@@ -14,6 +15,11 @@ from pronghorn.store.models import Notice
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 URL = "https://hooks.example.com/balance"
+
+
+async def tell(services: Services) -> None:
+    await commerce.run(services)
+    await dispatch.send_due(services)
 
 
 async def test_a_webhook_gets_a_secret_that_is_shown_once_and_sealed(manage: Manage) -> None:
@@ -28,6 +34,7 @@ async def test_a_webhook_gets_a_secret_that_is_shown_once_and_sealed(manage: Man
         "threshold_usd": "5.00",
         "emails": ["ann@example.com"],
         "webhook_url": URL,
+        "events": ["balance.low"],
         "language": "en",
         "low": False,
         "changed_at": "2026-05-28T20:26:40.000Z",
@@ -106,6 +113,15 @@ async def test_a_secret_of_ones_own_is_taken_and_never_given_back(manage: Manage
             ("webhook_secret", {"webhook_secret": wrong})
             for wrong in ("whsec_", "whsec_AAAA", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!!!!", "")
         ),
+        ("threshold_usd", {"threshold_usd": None}),
+        ("threshold_usd", {"threshold_usd": None, "events": ["task.*", "balance.low"]}),
+        ("threshold_usd", {"threshold_usd": None, "events": ["task.*"], "emails": ["a@b.example"]}),
+        ("threshold_usd", {"events": ["task.*"]}),
+        *(
+            ("events", {"events": wrong})
+            for wrong in ([], ["task"], ["*"], ["balance.*"], ["task.done"], None)
+        ),
+        ("events", {"webhook_url": None, "emails": ["a@b.example"], "events": ["task.*"]}),
         ("language", {"language": "fr"}),
         (None, {"webhook_url": None}),
         (
@@ -128,6 +144,64 @@ async def test_a_wrong_field_is_named_and_nothing_is_kept(
     )
 
 
+async def test_a_webhook_of_tasks_needs_no_threshold(manage: Manage) -> None:
+    account = await manage.account(usd="4.00")
+    path = f"/accounts/{account}/notices"
+    await manage.put(path, threshold_usd="5", emails=["a@b.example"])
+    await commerce.run(Services(manage.gateway.database, manage.gateway.secrets, Settings(), manage.clock))
+    assert (await manage.get(path))["low"]
+    made = await manage.put(path, webhook_url=URL, events=["task.failed", "task.*", "task.failed"])
+    assert (made["threshold_usd"], made["events"], made["low"]) == (None, ["task.failed", "task.*"], False)
+    assert made["webhook_secret"].startswith("whsec_")
+    both = await manage.put(
+        path, threshold_usd="5", webhook_url=URL, events=["task.*"], emails=["a@b.example"]
+    )
+    assert (both["threshold_usd"], both["events"]) == ("5.00", ["task.*"])
+    assert (await manage.put(path, threshold_usd="5", webhook_url=URL))["events"] == ["balance.low"]
+    audited = await manage.items("/audit?action=notice.set")
+    assert "task.*" in str(audited)
+
+
+async def test_callbacks_are_listed_shown_and_replayed_by_their_task_and_never_with_what_was_sealed(
+    manage: Manage,
+) -> None:
+    account = await manage.account()
+    async with hooked() as hook:
+        settings = Settings(data=manage.gateway.settings.data, fetch_allow=("127.0.0.0/8",))
+        services = Services(manage.gateway.database, manage.gateway.secrets, settings, manage.clock)
+        for subject in ("task_1", "task_2"):
+            async with manage.gateway.database.write() as tx:
+                await deliveries.queue_callback(
+                    tx,
+                    manage.gateway.secrets,
+                    account_id=account,
+                    subject=subject,
+                    kind="task.failed",
+                    url=hook.url + "/C4N4RY",
+                    body=b'{"why":"C4N4RY"}',
+                    now_ms=int(manage.clock.now() * 1000),
+                )
+        hook.answers = [500]
+        await tell(services)
+        hook.answers = [200]
+        manage.clock.advance(60)
+        await tell(services)
+        (one,) = await manage.items("/deliveries?subject=task_1")
+        assert one == await manage.get(f"/deliveries/{one['id']}")
+        assert (one["way"], one["kind"], one["subject"]) == ("callback", "task.failed", "task_1")
+        assert (one["target"], one["data"]) == (hook.url.removesuffix("/hook"), {})
+        assert (one["status"], one["attempts"], one["error"]) == ("sent", 2, "")
+        assert one["sent_at"] > one["created_at"]
+        await manage.post(f"/deliveries/{one['id']}/replay")
+        await tell(services)
+        assert hook.ids.count(one["id"]) == 3
+        assert {body for _, body in hook.got} == {b'{"why":"C4N4RY"}'}
+    assert await manage.items("/deliveries?subject=task_3") == []
+    assert "C4N4RY" not in str(await manage.items("/deliveries")) + str(await manage.items("/audit"))
+    assert not any("C4N4RY" in answer for answer in manage.answers)
+    await manage.refused(404, "GET", "/deliveries/msg_nothing")
+
+
 async def test_deliveries_are_listed_and_replayed(manage: Manage) -> None:
     account = await manage.account(usd="4.00")
     async with hooked() as hook:
@@ -136,7 +210,7 @@ async def test_deliveries_are_listed_and_replayed(manage: Manage) -> None:
         settings = Settings(data=manage.gateway.settings.data, fetch_allow=("127.0.0.0/8", "::1/128"))
         services = Services(manage.gateway.database, manage.gateway.secrets, settings, manage.clock)
         hook.answers = [500]
-        await commerce.run(services)
+        await tell(services)
         assert (await manage.get(f"/accounts/{account}/notices"))["low"]
         (waiting,) = await manage.items(f"/deliveries?account_id={account}&status=waiting")
         assert waiting["data"]["balance_usd"] == "4.00"
@@ -145,12 +219,12 @@ async def test_deliveries_are_listed_and_replayed(manage: Manage) -> None:
         await manage.refused(409, "POST", f"/deliveries/{waiting['id']}/replay")
         hook.answers = [200]
         manage.clock.advance(60)
-        await commerce.run(services)
+        await tell(services)
         (sent,) = await manage.items(f"/deliveries?account_id={account}")
         assert (sent["status"], sent["next_at"]) == ("sent", None)
         again = await manage.post(f"/deliveries/{sent['id']}/replay")
         assert (again["status"], again["attempts"]) == ("waiting", 0)
-        await commerce.run(services)
+        await tell(services)
         assert hook.ids == [sent["id"]] * 3
     assert "T0K3N" not in str(await manage.items("/deliveries"))
     assert made["webhook_secret"] not in str(await manage.items("/deliveries"))

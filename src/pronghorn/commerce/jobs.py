@@ -8,7 +8,7 @@ from typing import NamedTuple
 import structlog
 
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.commerce import notices, orders, plans, rollup
+from pronghorn.commerce import deliveries, dispatch, notices, orders, plans, rollup
 from pronghorn.kit.clock import Clock
 from pronghorn.settings import Settings
 from pronghorn.store import Database
@@ -38,7 +38,9 @@ JOBS: list[Job] = [
     Job("usage.roll_up", 10.0, rollup.job),
     Job("orders.expire", 3600.0, orders.expire_old),
     Job("plans.periods", plans.EVERY_S, plans.run),
-    Job("notices.send", notices.EVERY_S, notices.run),
+    Job("notices.queue", notices.EVERY_S, notices.run),
+    Job("deliveries.send", dispatch.EVERY_S, dispatch.send_due),
+    Job("deliveries.forget", 3600.0, deliveries.forget_old),
 ]
 
 

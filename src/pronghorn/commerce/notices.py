@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pronghorn.commerce.jobs import Services
 
 EVERY_S = 10.0
-BALANCE_LOW = "balance.low"
 
 _LEASED = (
     select(func.coalesce(func.sum(Lease.amount), 0))
@@ -41,7 +40,6 @@ async def run(services: "Services") -> None:
     for account_id, is_low in rows:
         async with services.database.write() as tx:
             await (_recover(tx, account_id) if is_low else _fall(tx, account_id, now_ms))
-    await deliveries.send_due(services)
 
 
 async def _fall(tx: Tx, account_id: str, now_ms: int) -> None:
@@ -55,7 +53,7 @@ async def _fall(tx: Tx, account_id: str, now_ms: int) -> None:
         "balance_usd": format_usd(int(row.balance)),
         "threshold_usd": format_usd(row.threshold),
     }
-    await deliveries.queue(tx, row, BALANCE_LOW, data, now_ms)
+    await deliveries.queue(tx, row, deliveries.BALANCE_LOW, data, now_ms)
 
 
 async def _recover(tx: Tx, account_id: str) -> None:

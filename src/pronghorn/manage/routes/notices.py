@@ -1,4 +1,4 @@
-"""Notices of a low balance, and what became of each."""
+"""Notices of a low balance and of tasks, and what became of each."""
 
 from litestar import delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -15,7 +15,7 @@ _TAGS = ["notices"]
 @put(
     "/accounts/{account_id:str}/notices",
     operation_id="putNotice",
-    summary="Say who is told of a low balance",
+    summary="Say who is told of a low balance and of tasks",
     tags=_TAGS,
 )
 async def set_(context: Context, act: Actor, account_id: FromPath[str], data: JSONBody[NewNotice]) -> Notice:
@@ -26,7 +26,7 @@ async def set_(context: Context, act: Actor, account_id: FromPath[str], data: JS
 @get(
     "/accounts/{account_id:str}/notices",
     operation_id="getNotice",
-    summary="Show who is told of a low balance",
+    summary="Show who is told of a low balance and of tasks",
     tags=_TAGS,
 )
 async def show(context: Context, account_id: FromPath[str]) -> Notice:
@@ -37,7 +37,7 @@ async def show(context: Context, account_id: FromPath[str]) -> Notice:
 @delete(
     "/accounts/{account_id:str}/notices",
     operation_id="deleteNotice",
-    summary="Tell nobody of a low balance any more",
+    summary="Tell nobody of a low balance and of tasks any more",
     tags=_TAGS,
 )
 async def remove(context: Context, act: Actor, account_id: FromPath[str]) -> None:
@@ -51,9 +51,21 @@ async def list_deliveries(
     part: Part,
     account_id: FromQuery[str | None] = None,
     status: FromQuery[Status | None] = None,
+    subject: FromQuery[str | None] = None,
 ) -> Page[Delivery]:
     async with context.read() as tx:
-        return await deliveries.page(tx, part, account_id, status)
+        return await deliveries.page(tx, part, account_id, status, subject)
+
+
+@get(
+    "/deliveries/{delivery_id:str}",
+    operation_id="getDelivery",
+    summary="Show one thing that was told",
+    tags=_TAGS,
+)
+async def show_delivery(context: Context, delivery_id: FromPath[str]) -> Delivery:
+    async with context.read() as tx:
+        return await deliveries.get(tx, delivery_id)
 
 
 @post(
@@ -68,4 +80,4 @@ async def replay(context: Context, act: Actor, delivery_id: FromPath[str]) -> De
         return await deliveries.replay(tx, act, delivery_id)
 
 
-handlers = [set_, show, remove, list_deliveries, replay]
+handlers = [set_, show, remove, list_deliveries, show_delivery, replay]

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from pronghorn.accounts.act import Act
 from pronghorn.commerce import deliveries
+from pronghorn.errors import NotFound
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Time
 from pronghorn.manage.paging import Page, Window, fetch
@@ -21,10 +22,13 @@ class Delivery(Struct):
     """Also its `webhook-id`."""
     account_id: str
     kind: str
-    way: Literal["email", "webhook"]
+    way: Literal["email", "webhook", "callback"]
     target: str
-    """The address, or the webhook's host."""
+    """The address, or of a URL its origin."""
+    subject: str | None
+    """The task's id."""
     data: dict[str, Any]
+    """What was told; empty for a callback, whose body is kept sealed."""
     status: Status
     attempts: int
     error: str
@@ -42,6 +46,7 @@ def view(row: Any) -> Delivery:
         kind=row.kind,
         way=row.way,
         target=row.target,
+        subject=row.subject,
         data=row.data,
         status=row.status,
         attempts=row.attempts,
@@ -52,16 +57,28 @@ def view(row: Any) -> Delivery:
     )
 
 
-async def page(tx: Tx, part: Window, account_id: str | None, status: Status | None) -> Page[Delivery]:
+async def page(
+    tx: Tx, part: Window, account_id: str | None, status: Status | None, subject: str | None
+) -> Page[Delivery]:
     statement = select(table.Delivery)
     if account_id is not None:
         statement = statement.where(table.Delivery.account_id == account_id)
     if status is not None:
         statement = statement.where(table.Delivery.status == status)
+    if subject is not None:
+        statement = statement.where(table.Delivery.subject == subject)
     return await fetch(tx, statement, table.Delivery.created_ms, table.Delivery.id, part, view)
 
 
+async def get(tx: Tx, delivery_id: str) -> Delivery:
+    row = (await tx.execute(select(table.Delivery).where(table.Delivery.id == delivery_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no delivery {delivery_id!r}; the list of deliveries has their ids")
+    return view(row)
+
+
 async def replay(tx: Tx, act: Act, delivery_id: str) -> Delivery:
+    await get(tx, delivery_id)
     await deliveries.replay(tx, delivery_id, act.now_ms)
     await act.record(tx, "delivery.replay", delivery_id)
-    return view((await tx.execute(select(table.Delivery).where(table.Delivery.id == delivery_id))).one())
+    return await get(tx, delivery_id)
