@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from tests.cli.commanding import Cli
 from tests.manage.installed import opened
 
@@ -44,6 +45,24 @@ def test_a_plan_and_a_subscription_from_beginning_to_end(cli: Cli) -> None:
     assert "team" in cli.table("plan", "list")
 
 
+def test_a_plan_is_ordered_in_place_of_an_amount(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    epay = {"EPAY_URL": "https://pay.example.cn", "EPAY_PID": "1001", "EPAY_KEY": "canaryMerchantKey"}
+    for name, value in {**epay, "PUBLIC_URL": "https://ai.example.com", "TOP_UP_RATES": "CNY=7.3"}.items():
+        monkeypatch.setenv(f"PRONGHORN_{name}", value)
+    account = cli.json("account", "create", "Buyers")["id"]
+    cli.json("plan", "create", "sold", "50", "--price-usd", "40")
+    order = cli.json("order", "create", account, "--plan", "sold", "--provider", "epay")
+    assert (order["plan"], order["amount_usd"], order["price"]) == ("sold", "40.00", "292.00")
+    assert order == cli.json("order", "show", order["id"]) == _api(cli, f"/orders/{order['id']}")
+    top_up = cli.json("order", "create", account, "20.00", "--provider", "epay")
+    assert (top_up["plan"], top_up["amount_usd"]) == (None, "20.00")
+    assert "sold" in cli.table("order", "list", "--account-id", account)
+    both = cli.refused("order", "create", account, "20.00", "--plan", "sold", "--provider", "epay")
+    assert "exactly one" in both == cli.refused("order", "create", account, "--provider", "epay")
+    missing = cli.refused("order", "create", account, "--plan", "nothing", "--provider", "epay")
+    assert "no plan 'nothing'; `pronghorn plan list`" in missing
+
+
 def test_notices_are_set_shown_and_taken_away_and_a_secret_is_typed_nowhere(cli: Cli) -> None:
     account = cli.json("account", "create", "Team B")["id"]
     words = ("notice", "set", account, "5.00", "--webhook-url", "https://hooks.example.com/x")
@@ -53,7 +72,12 @@ def test_notices_are_set_shown_and_taken_away_and_a_secret_is_typed_nowhere(cli:
     assert (letters["emails"], letters["webhook_url"]) == (["a@b.example", "c@d.example"], None)
     assert "threshold_usd" in cli.refused("notice", "set", account, "0", "--email", "a@b.example")
     assert "emails" in cli.refused("notice", "set", account, "5", "--email", "nobody")
-    assert cli.json("notice", "deliveries") == {"items": [], "next": None}
+    tasks = cli.json("notice", "set", account, *words[4:], "--event", "task.failed", "--event", "task.*")
+    assert (tasks["threshold_usd"], tasks["events"]) == (None, ["task.failed", "task.*"])
+    assert "events" in cli.refused("notice", "set", account, *words[4:], "--event", "everything")
+    assert "threshold_usd" in cli.refused("notice", "set", account, *words[4:])
+    assert cli.json("notice", "deliveries", "--subject", "task_1") == {"items": [], "next": None}
+    assert "msg_nothing" in cli.refused("notice", "delivery", "msg_nothing")
     assert "msg_nothing" in cli.refused("notice", "replay", "msg_nothing")
     assert cli.table("notice", "delete", account) == "Done.\n"
     cli.refused("notice", "show", account)

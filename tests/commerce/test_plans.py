@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from tests.commerce.business import ACCOUNT, Business, services
 from tests.commerce.strict import Strict
 
-from pronghorn.commerce import plans
+from pronghorn.commerce import allowances, plans
 from pronghorn.errors import BadRequest, Conflict, NotFound
 from pronghorn.kit.clock import FakeClock
 from pronghorn.kit.money import MAX_NANO
@@ -16,6 +16,7 @@ from pronghorn.store import Database
 from pronghorn.store.models import Plan, Subscription
 
 MINUTE_S, DAY_S = 60, 86_400
+PLANS = {"m": (5_000, "month"), "w": (900, "week"), "d": (120, "day")}
 LONG_S = 2 * 3_600
 """By then all that was spent in a period is in the database."""
 
@@ -233,7 +234,7 @@ async def test_what_is_left_is_known_before_any_job_counts_it(business: Business
     await business.spend(250)
     start_ms = (await business.allowances())[0].start_ms
     async with business.database.read() as tx:
-        assert await plans.lefts(tx, [ACCOUNT, "acc_unknown"]) == {(subscription, start_ms): 750}
+        assert await allowances.lefts(tx, [ACCOUNT, "acc_unknown"]) == {(subscription, start_ms): 750}
 
 
 async def test_jobs_beside_servers_postings_and_payments_at_the_same_moment_keep_the_sum(
@@ -296,6 +297,7 @@ class Trial:
         self.prompt = prompt
         self.strict = Strict()
         self.subscriptions: list[str] = []
+        self.bought = 0
         self.unposted_since: float | None = None
         self.steps = {
             self.deposit: 3,
@@ -309,12 +311,13 @@ class Trial:
             self.wait: 5,
             self.jump_back: 1,
             self.subscribe: 1,
+            self.buy: 2,
             self.cancel: 1,
         }
 
     async def begin(self) -> None:
-        for name, allowance, period in (("m", 5_000, "month"), ("w", 900, "week"), ("d", 120, "day")):
-            await self.business.plan(name, allowance, period)
+        for name, (allowance, period) in PLANS.items():
+            await self.business.plan(name, allowance, period, price=allowance // 3)
         await self.subscribe()
         await self.look()
 
@@ -390,6 +393,21 @@ class Trial:
             zone = self.dice.choice(("UTC", "Europe/Berlin", "Asia/Shanghai"))
             self.subscriptions.append(await self.business.subscribe(self.dice.choice("mwd"), zone))
 
+    async def buy(self) -> None:
+        """Of its own money alone; what servers hold may be in the way."""
+        name = self.dice.choice("mwd")
+        price = PLANS[name][0] // 3
+        if self.prompt:
+            await self.settle_all()
+        elif price > self.strict.own:
+            return  # what was spent late has used an allowance: then there is more of its own than in the model
+        is_bought = await self.business.buy(name, key=str(self.dice.random()))
+        if self.prompt:
+            assert is_bought == (price <= self.strict.own)
+        if is_bought:
+            self.bought += 1
+            self.strict.own -= price
+
     async def cancel(self) -> None:
         if self.subscriptions and self.dice.random() < 0.5:
             subscription = self.subscriptions.pop(self.dice.randrange(len(self.subscriptions)))
@@ -411,6 +429,7 @@ class Trial:
             -booked.get("expiry", 0),
         )
         assert granted == await self.business.granted()
+        assert await self.business.entry_count("plan") == self.bought
         balance = await self.business.balance()
         if self.prompt:
             assert balance == self.strict.total
@@ -426,6 +445,7 @@ class Trial:
         await self.look()
         await self.check()
         rows = await self.business.allowances()
+        assert self.bought > 0
         assert not any(row.is_open for row in rows)
         assert all(row.used + row.expired == row.amount for row in rows)
         assert sum(row.used for row in rows) > 0 and sum(row.expired for row in rows) > 0

@@ -1,4 +1,4 @@
-"""`pronghorn order`: top-ups that are paid at a payment provider."""
+"""`pronghorn order`: top-ups and plans that are paid at a payment provider."""
 
 from typing import Annotated
 
@@ -13,15 +13,18 @@ from pronghorn.manage.services import orders
 from pronghorn.manage.services.orders import NewOrder, Order, Status
 from pronghorn.store.failures import translated
 
-app = group("Orders: top-ups that are paid at a payment provider.")
+app = group("Orders: top-ups and plans that are paid at a payment provider.")
 
 
 @command(app, "create")
 async def create(
     on: Installation,
     account_id: str,
-    amount_usd: Annotated[str, typer.Argument(help="What the wallet gets, such as 20.00.")],
     provider: Annotated[str, typer.Option(help="stripe or epay.")],
+    amount_usd: Annotated[
+        str | None, typer.Argument(help="A top-up: what the wallet gets, such as 20.00.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="In place of an amount: the plan to buy.")] = None,
     currency: Annotated[str | None, typer.Option(help="What it is paid in; one of top_up_rates.")] = None,
     method: Annotated[str | None, typer.Option(help="For Epay: alipay, wxpay...")] = None,
 ) -> Order:
@@ -30,6 +33,7 @@ async def create(
         NewOrder,
         account_id=account_id,
         amount_usd=amount_usd,
+        plan=plan,
         provider=provider,
         currency=currency,
         method=method,
@@ -40,7 +44,17 @@ async def create(
 
 
 @command(
-    app, "list", "id", "created_at", "account_id", "provider", "amount_usd", "price", "currency", "status"
+    app,
+    "list",
+    "id",
+    "created_at",
+    "account_id",
+    "provider",
+    "plan",
+    "amount_usd",
+    "price",
+    "currency",
+    "status",
 )
 async def list_(
     on: Installation,

@@ -15,7 +15,7 @@ from pronghorn.manage.services.plans import NewPlan, Plan, PlanChange
 app = group("Plans: what an account may spend in each period.")
 
 Allowance = Annotated[str | None, typer.Option(help="For each period; what is left at its end goes back.")]
-Price = Annotated[str | None, typer.Option(help="For show: it is not charged by itself.")]
+Price = Annotated[str | None, typer.Option(help="What a period costs who buys it; 0: nobody can.")]
 
 
 @command(app, "create")

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pronghorn.commerce.plans import Offer
 from pronghorn.errors import BadRequest
 from pronghorn.kit.money import format_usd
 from pronghorn.settings import Settings
+
+MAX_TITLE = 40
+"""Characters; 120 bytes where each takes three."""
 
 
 class Bill(NamedTuple):
@@ -13,14 +17,19 @@ class Bill(NamedTuple):
 
     order_id: str
     amount: int
-    """Nano-dollars for the wallet."""
+    """Nano-dollars for the wallet, or the price of a plan."""
     price_minor: int
     currency: str
     method: str
+    plan: Offer | None = None
+    """What is bought; None: a top-up."""
 
     @property
     def title(self) -> str:
         """What the payer reads."""
+        if self.plan is not None:
+            # Gateways cut a long title, and then sign another one than was sent.
+            return f"Plan {self.plan.name}"[:MAX_TITLE]
         return f"Top-up {format_usd(self.amount)} USD"
 
 

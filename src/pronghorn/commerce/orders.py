@@ -1,7 +1,7 @@
-"""Orders: top-ups that are paid at a payment provider, from the first wish to the money in the wallet.
+"""Orders: top-ups and plans that are paid at a payment provider, from the first wish to the money in the wallet.
 
 What an order costs and brings is written down once, when it is placed. A provider's notice only says that it was
-paid; the amounts are those of the order.
+paid; the amounts are those of the order. An order of a plan is a top-up by its price, which buys the plan at once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy import insert, select, update
 
 from pronghorn.accounts.act import Act
-from pronghorn.commerce import epay, invitations, stripe_checkout
+from pronghorn.commerce import epay, invitations, plans, purchases, stripe_checkout
 from pronghorn.commerce.checkout import Bill, Checkout, Ended, Paid
+from pronghorn.commerce.plans import Offer
 from pronghorn.errors import BadRequest
 from pronghorn.kit.currency import Rate, format_minor, parse_rate
 from pronghorn.kit.ids import new_id
@@ -45,11 +46,14 @@ class Wanted(NamedTuple):
 
     account_id: str
     amount_usd: str
+    """Of a top-up; empty if there is a `plan`, which has its price."""
     provider: str
     currency: str = ""
     """Empty: the provider's own, or the first of `top_up_rates`."""
     method: str = ""
     """For Epay, its kind of payment: `alipay` if empty."""
+    plan: str = ""
+    """The name of the plan to buy."""
 
 
 class Placed(NamedTuple):
@@ -72,19 +76,22 @@ def providers(settings: Settings) -> list[str]:
     ]
 
 
-def bill(settings: Settings, wanted: Wanted) -> Bill:
-    """A new order's amounts, checked. Raises `BadRequest` with the field; asks nobody."""
+def bill(settings: Settings, wanted: Wanted, plan: Offer | None = None) -> Bill:
+    """A new order's amounts, checked. Raises `BadRequest` with the field; asks nobody.
+
+    `plan`: the one that is wanted. The least and the most of a top-up do not hold for its price.
+    """
     if wanted.provider not in _BEGIN:
         raise BadRequest(f"provider must be {' or '.join(_BEGIN)}", param="provider")
     is_epay = wanted.provider == epay.NAME
     if wanted.method and not is_epay:
         raise BadRequest("method: the payer chooses it at Stripe; leave it out", param="method")
-    amount = _amount(settings, wanted.amount_usd)
+    amount = _amount(settings, wanted.amount_usd) if plan is None else plan.price
     rate = _rate(settings, wanted.currency or (epay.CURRENCY if is_epay else ""))
     if is_epay and rate.currency != epay.CURRENCY:
         raise BadRequest(f"currency: Epay takes {epay.CURRENCY} alone", param="currency")
     method = epay.method(wanted.method) if is_epay else ""
-    return Bill(new_id("ord"), amount, rate.price(amount), rate.currency, method)
+    return Bill(new_id("ord"), amount, rate.price(amount), rate.currency, method, plan)
 
 
 async def place(database: Database, settings: Settings, act: Act, wanted: Wanted) -> Placed:
@@ -92,13 +99,19 @@ async def place(database: Database, settings: Settings, act: Act, wanted: Wanted
 
     The one way in for all doors: the management API, the command line, and a user's own top-up, where the door passes
     an account that the user may pay for and `Act("user:<id>", now_ms)`. Raises `BadRequest` with `param`
-    (`account_id`, `amount_usd`, `provider`, `currency`, `method`), and `Unavailable` if the provider does not answer.
+    (`account_id`, `amount_usd`, `plan`, `provider`, `currency`, `method`), and `Unavailable` if the provider does not
+    answer.
 
     Opens its own transactions, since none stays open while a provider is asked. The order is written down when the
     provider has answered: until then nobody knows an address where it could be paid.
     """
-    new = bill(settings, wanted)
+    if bool(wanted.plan) == bool(wanted.amount_usd):
+        raise BadRequest(
+            "give amount_usd for a top-up, or plan to buy one: exactly one of the two",
+            param="plan" if wanted.plan else "amount_usd",
+        )
     async with database.read() as tx:
+        new = bill(settings, wanted, await plans.offer(tx, wanted.plan) if wanted.plan else None)
         if not await tx.scalar(select(Account.id).where(Account.id == wanted.account_id)):
             raise BadRequest(
                 f"account_id: there is no account {wanted.account_id!r}; GET /manage/v1/accounts lists them",
@@ -118,6 +131,9 @@ async def _write_down(tx: Tx, act: Act, wanted: Wanted, new: Bill, checkout: Che
             provider=wanted.provider,
             method=new.method,
             amount=new.amount,
+            plan=None if new.plan is None else new.plan.name,
+            plan_allowance=None if new.plan is None else new.plan.allowance,
+            plan_period=None if new.plan is None else new.plan.period,
             price_minor=new.price_minor,
             currency=new.currency,
             status="open",
@@ -133,6 +149,7 @@ async def _write_down(tx: Tx, act: Act, wanted: Wanted, new: Bill, checkout: Che
         account_id=wanted.account_id,
         provider=wanted.provider,
         amount_usd=format_usd(new.amount),
+        **({} if new.plan is None else {"plan": new.plan.name}),
         price=format_minor(new.price_minor, new.currency),
         currency=new.currency,
     )
@@ -184,6 +201,8 @@ async def settle(tx: Tx, act: Act, provider: str, paid: Paid) -> Outcome:
         now_ms=act.now_ms,
     )
     await act.record(tx, "order.pay", order.id, amount_usd=format_usd(order.amount), **facts)
+    if order.plan is not None:
+        await purchases.carry_out(tx, act, order)
     return "paid"
 
 

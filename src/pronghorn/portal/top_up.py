@@ -10,7 +10,7 @@ from litestar import get, post
 from sqlalchemy import func, select
 
 from pronghorn.accounts.act import Act
-from pronghorn.commerce import codes, epay, orders, stripe_checkout
+from pronghorn.commerce import codes, epay, orders, purchases, stripe_checkout
 from pronghorn.commerce.orders import Wanted as WantedOrder
 from pronghorn.errors import BadRequest
 from pronghorn.kit import quota
@@ -93,14 +93,12 @@ async def stripe_amount(request: AnyRequest, desk: Shared, caller: Asking) -> Pa
 @post("/api/user/pay", status_code=200)
 async def epay_pay(request: AnyRequest, desk: Shared, caller: Asking) -> Payment:
     given = await body(request, Pay)
-    checkout = (await _place(desk, caller, given, epay.NAME, given.payment_method)).checkout
-    return Payment(checkout.form, "success", checkout.form_action)
+    return by_epay(await _place(desk, caller, given, epay.NAME, given.payment_method))
 
 
 @post("/api/user/stripe/pay", status_code=200)
 async def stripe_pay(request: AnyRequest, desk: Shared, caller: Asking) -> Payment:
-    placed = await _place(desk, caller, await body(request, Pay), stripe_checkout.NAME)
-    return Payment({"pay_link": placed.checkout.url}, "success")
+    return by_stripe(await _place(desk, caller, await body(request, Pay), stripe_checkout.NAME))
 
 
 @get("/api/user/topup/self")
@@ -122,33 +120,50 @@ async def own_orders(desk: Shared, caller: Asking, filters: Wanted) -> Answer:
 
 async def _amount(request: AnyRequest, desk: Desk, caller: Caller, provider: str) -> Payment:
     given, account = await body(request, Pay), caller.wallet()
-    _check_on(desk, provider)
+    check_on(desk, provider)
     wanted = WantedOrder(account.id, str(given.amount), provider)
     bill = orders.bill(desk.context.settings, wanted)
     return Payment(format_minor(bill.price_minor, bill.currency), "success")
 
 
 async def _place(desk: Desk, caller: Caller, given: Pay, provider: str, method: str = "") -> orders.Placed:
+    check_on(desk, provider)
+    return await place(
+        desk, caller, WantedOrder(caller.wallet().id, str(given.amount), provider, method=method)
+    )
+
+
+async def place(desk: Desk, caller: Caller, wanted: WantedOrder) -> orders.Placed:
     context = desk.context
-    _check_on(desk, provider)
-    wanted = WantedOrder(caller.wallet().id, str(given.amount), provider, method=method)
     with translated():
         act = Act(f"user:{caller.user_id}", context.now_ms)
         return await orders.place(context.database, context.settings, act, wanted)
 
 
-def _check_on(desk: Desk, provider: str) -> None:
+def by_epay(placed: orders.Placed) -> Payment:
+    return Payment(placed.checkout.form, "success", placed.checkout.form_action)
+
+
+def by_stripe(placed: orders.Placed) -> Payment:
+    return Payment({"pay_link": placed.checkout.url}, "success")
+
+
+def check_on(desk: Desk, provider: str) -> None:
     """First of all: without it, what is wrong with an amount or a currency is of no interest."""
     if provider not in orders.providers(desk.context.settings):
         raise BadRequest(f"payments by {provider} are not switched on here", param="payment_method")
 
 
 def _shown(row: Any, number: int, caller: Caller) -> dict[str, Any]:
+    """A plan adds nothing to what the account may spend as it likes: its `amount` is 0, unless it stayed a top-up."""
+    is_top_up = row.plan is None or (row.status == "paid" and row.subscription_id is None)
+    minor = (row.price_minor, 10 ** minor_decimals(row.currency))
     return {
         "id": number,
         "user_id": caller.number,
-        "amount": ratio(row.amount, NANO_PER_USD),
-        "money": ratio(row.price_minor, 10 ** minor_decimals(row.currency)),
+        "amount": ratio(row.amount, NANO_PER_USD) if is_top_up else 0,
+        "money": ratio(*((row.amount, NANO_PER_USD) if row.provider == purchases.BALANCE else minor)),
+        "plan": row.plan or "",
         "currency": row.currency,
         "trade_no": row.id,
         "payment_method": row.method or row.provider,

@@ -1,4 +1,4 @@
-"""Orders: top-ups by payment providers."""
+"""Orders: top-ups and plans that are paid at payment providers."""
 
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody

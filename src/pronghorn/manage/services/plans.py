@@ -22,7 +22,7 @@ class NewPlan(Struct, forbid_unknown_fields=True):
     """For each period; what is left at its end goes back."""
     period: Period = "month"
     price_usd: Usd = "0"
-    """For show: it is not charged by itself."""
+    """What a period costs who buys it; 0: it cannot be bought."""
     description: Note = ""
 
 

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import select
 
 from pronghorn.accounts.act import Act
-from pronghorn.commerce import plans
+from pronghorn.commerce import allowances, plans
 from pronghorn.kit.money import format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Name, Time, Usd
@@ -84,7 +84,7 @@ async def page(
 
 
 async def _views(tx: Tx, rows: Sequence[Any]) -> list[Subscription]:
-    lefts = await plans.lefts(tx, sorted({row.account_id for row in rows}))
+    lefts = await allowances.lefts(tx, sorted({row.account_id for row in rows}))
     amounts = await _amounts(tx, [row.id for row in rows])
     names = [(row.id, row.period_start_ms) for row in rows]
     return [_view(row, amounts[name], lefts.get(name, 0)) for row, name in zip(rows, names, strict=True)]

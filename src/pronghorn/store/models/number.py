@@ -14,4 +14,4 @@ class Number(Base):
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
     subject: Mapped[str] = mapped_column(String(40), unique=True)
-    """The id of a user, key, order or subscription."""
+    """The id of a user, key, order or subscription, or the name of a plan."""

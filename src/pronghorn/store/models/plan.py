@@ -19,7 +19,7 @@ class Plan(Base):
     period: Mapped[str] = mapped_column(String(10))
     """`month`, `week` or `day`."""
     price: Mapped[Nano]
-    """For show: what people pay for it is an order's matter."""
+    """What a period costs whoever buys it, nano-dollars; 0: it is not for sale."""
     description: Mapped[LongText] = mapped_column(default="")
     is_active: Mapped[bool] = mapped_column(default=True)
     """May be subscribed to."""
