@@ -38,11 +38,15 @@ from pronghorn.store.models import JournalCursor, Server
 from pronghorn.upstream import Client
 
 if TYPE_CHECKING:
+    from pronghorn import tasks
     from pronghorn.api import sockets
+    from pronghorn.api import tasks as task_doors
     from pronghorn.relay import realtime, realtime_tab
 else:
-    # Their libraries cost megabytes that a server without WebSockets never needs.
+    # They cost megabytes that a server without WebSockets, or without long jobs, never needs.
     sockets = Later("pronghorn.api.sockets")
+    task_doors = Later("pronghorn.api.tasks")
+    tasks = Later("pronghorn.tasks")
     realtime = Later("pronghorn.relay.realtime")
     realtime_tab = Later("pronghorn.relay.realtime_tab")
 
@@ -153,6 +157,7 @@ async def open_gateway(
         settings=settings,
         prober=prober,
         on_change=loader.refresh,
+        tasks=lambda: task_service(),
     )
     portal = PortalContext(database, credit, vault, clock, settings, loader, on_change=loader.refresh)
 
@@ -167,21 +172,46 @@ async def open_gateway(
             clock=clock,
         )
 
+    idempotency = Idempotency(
+        database, keeper, vault, clock, server=server, epoch=epoch, longest_s=settings.total_timeout_s
+    )
+    doorkeeper = Doorkeeper(vault, settings.trusted_proxies)
+
+    def build_office() -> "task_doors.Office":
+        service = tasks.Tasks(
+            database=database,
+            credit=credit,
+            vault=vault,
+            clock=clock,
+            settings=settings,
+            loader=loader,
+            client=client,
+            journal=journal,
+            metrics=metrics,
+        )
+        return task_doors.Office(
+            tasks=service,
+            loader=loader,
+            doorkeeper=doorkeeper,
+            idempotency=idempotency,
+            settings=settings,
+            clock=clock,
+            crowd=relay.crowd,
+            room=asgi.room,
+        )
+
+    office = OnDemand(build_office)
+
+    async def task_service() -> "tasks.Tasks":
+        return (await office()).tasks
+
     asgi = Dispatcher(
         relay=relay,
         responses=responses,
-        idempotency=Idempotency(
-            database,
-            keeper,
-            vault,
-            clock,
-            server=server,
-            epoch=epoch,
-            longest_s=settings.total_timeout_s,
-        ),
+        idempotency=idempotency,
         loader=loader,
         credit=credit,
-        doorkeeper=Doorkeeper(vault, settings.trusted_proxies),
+        doorkeeper=doorkeeper,
         settings=settings,
         clock=clock,
         metrics=metrics,
@@ -189,6 +219,7 @@ async def open_gateway(
         portal=OnDemand[Asgi](lambda: create_portal(portal)),
         readiness=lambda: gateway.readiness(),
         sockets=OnDemand(build_sockets),
+        office=office,
     )
     gateway = Gateway(
         settings,

@@ -102,8 +102,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`adjust` lowers the output limit to what the balance buys, `refuse` refuses."""
     allow_unpriced: bool = False
     """Serve models without a price for free instead of refusing them."""
+    cancelled_running: Literal["charge", "refund"] = "charge"
+    """What becomes of the price of a task that was cancelled after it had begun; one that had not costs nothing."""
     drain_s: Positive = 30.0
     """How long open requests may finish after a stop was asked for."""
+    media_store: str = ""
+    """Where what tasks made is copied to: a folder, `s3://`, `gs://` or `az://`; empty: nothing is copied."""
+    media_keep_days: Annotated[int, msgspec.Meta(ge=0)] = 30
+    """How long a copy is kept; 0: for ever."""
+    media_max_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 1024 * 1024 * 1024
+    """Largest file of a vendor that is passed on or copied."""
     registration: Literal["off", "open"] = "off"
     """`open`: anybody may open an account by `POST /api/user/register`."""
     smtp_host: str = ""
@@ -143,9 +151,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     epay_key: str = ""
     """The merchant's key there, which signs both ways; empty: the route for notices is off."""
     top_up_minimum_usd: str = "1"
-    """The least that an order may be for."""
+    """The least that a top-up may be for."""
     top_up_maximum_usd: str = "10000"
-    """The most that an order may be for."""
+    """The most that a top-up may be for."""
     top_up_rates: tuple[str, ...] = ("USD=1",)
     """What a US dollar costs, by currency, such as `CNY=7.30`; the first is taken if an order names none."""
 
@@ -192,7 +200,16 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
     _check_gifts(settings)
     _check_mail(settings)
     _check_top_ups(settings)
+    _check_media_store(settings)
     return settings
+
+
+def _check_media_store(settings: Settings) -> None:
+    scheme, is_url, _ = settings.media_store.partition("://")
+    if is_url and scheme not in ("s3", "gs", "az"):
+        raise SettingsError(
+            f"media_store must be a folder, or begin with s3://, gs:// or az://, not {scheme}://"
+        )
 
 
 def _check_top_ups(settings: Settings) -> None:

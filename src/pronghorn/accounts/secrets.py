@@ -22,7 +22,7 @@ class SecretError(ValueError):
 
 
 class Secrets:
-    """Derived keys. `hash_key` for API keys and tokens, `seal` and `open` for what must be read again."""
+    """Derived keys: `hash_key` for API keys and tokens, `link_key` for signed addresses, and the vault's own."""
 
     def __init__(self, secrets: list[str]) -> None:
         if not secrets:
@@ -37,6 +37,7 @@ class Secrets:
                     "make one with: openssl rand -hex 32"
                 )
         self.hash_key = _derive(secrets[0], b"keys")
+        self.link_key = _derive(secrets[0], b"links")
         self.old_hash_keys = [_derive(secret, b"keys") for secret in secrets[1:]]
         self._vault = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(s, b"vault"))) for s in secrets])
 

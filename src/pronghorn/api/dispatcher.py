@@ -40,6 +40,7 @@ from pronghorn.settings import Settings
 
 if TYPE_CHECKING:
     from pronghorn.api.sockets import Sockets
+    from pronghorn.api.tasks import Office
 
 SECRETS_PATH = "/v1/realtime/client_secrets"
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -95,6 +96,7 @@ class Dispatcher:
         portal: OnDemand[Asgi],
         readiness: Readiness,
         sockets: "OnDemand[Sockets]",
+        office: "OnDemand[Office]",
     ) -> None:
         self._relay = relay
         self._responses = responses
@@ -109,8 +111,9 @@ class Dispatcher:
         self._portal = portal
         self._readiness = readiness
         self._sockets = sockets
+        self._office = office
         self._crowd = relay.crowd
-        self._room = body.Room(settings.bodies_in_flight_bytes)
+        self.room = body.Room(settings.bodies_in_flight_bytes)
         # Each endpoint by the path that most clients use, so that one look-up is enough for them.
         self._endpoints = {f"{prefix}/{path}": e for path, e in ENDPOINTS.items() for prefix in ("/v1", "")}
 
@@ -208,7 +211,7 @@ class Dispatcher:
             incoming.body = body.unpack(here, headers, self._settings.max_body_bytes)
             await self._hand_over(incoming, grant, endpoint, reply)
             return
-        with self._room.taken(headers):
+        with self.room.taken(headers):
             here = await body.read(receive, self._settings.max_body_bytes)
             incoming.body = body.unpack(here, headers, self._settings.max_body_bytes)
             del here
@@ -277,6 +280,8 @@ class Dispatcher:
             await billing.serve(billing.QUERIES[under_v1], self._credit, grant, now_s, reply)
         elif path.startswith(("/api/", "/pay/")):
             await (await self._portal())(scope, receive, send)
+        elif (own := (office := await self._office()).own_path(path)) is not None:
+            await office.serve(scope, receive, reply, own, _base_url(scope))
         else:
             raise _nothing_here(scope["method"], path)
 

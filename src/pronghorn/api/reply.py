@@ -108,5 +108,9 @@ class Reply:
         if self._connection is not None:
             self._connection.break_off()
 
+    def counted(self) -> "Reply":
+        """For the parts of an answer that was begun with its length: the server counts them."""
+        return Reply(None, self._send, self.request_id)
+
     def _common(self) -> Headers:
         return [(b"x-request-id", self.request_id.encode()), *CORS]

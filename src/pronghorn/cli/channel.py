@@ -16,7 +16,8 @@ from pronghorn.manage.paging import MAX_LIMIT, Page, Window
 from pronghorn.manage.services import channels
 from pronghorn.manage.services.channel_health import ChannelHealth
 from pronghorn.manage.services.channels import Channel, ChannelChange, NewChannel
-from pronghorn.relay.probe import SANDBOX, CredentialTest
+from pronghorn.relay.probe import CredentialTest
+from pronghorn.routing.load import SANDBOX
 from pronghorn.store import models as table
 
 app = group("Channels: vendors' accounts that serve models.")

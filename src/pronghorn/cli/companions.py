@@ -37,6 +37,10 @@ class Companion:
         is_up = self._process is not None and self._process.returncode is None
         return "running" if is_up else "restarting"
 
+    def add_arguments(self, *arguments: str) -> None:
+        """What was not known before."""
+        self._arguments = (*self._arguments, *arguments)
+
     async def start(self) -> None:
         """It is on its way when this returns, not yet ready."""
         self._process = await self._spawned()

@@ -52,6 +52,7 @@ async def start(
             if bootstrap_file is not None:
                 bootstrap.write_file(bootstrap_file, first, base_url=url, console_url=f"{url}/")
             _welcome(url, first, has_sandbox=simulator is not None)
+            worker.add_arguments("--sandbox-url", sandbox_url)
             await worker.start()  # the journal waits for it, callers need not
 
         await serving.serve(gateway, listener, started)

@@ -1,4 +1,4 @@
-"""`pronghorn worker`: moves the journal into the database, and does the jobs of the business around it."""
+"""`pronghorn worker`: moves the journal into the database, sees tasks to their end, does the jobs of the business."""
 
 import asyncio
 import os
@@ -8,13 +8,16 @@ import typer
 
 from pronghorn import observability
 from pronghorn.accounts import secrets
-from pronghorn.cli import options
+from pronghorn.cli import options, server
 from pronghorn.cli.stopping import stop_event
 from pronghorn.commerce import jobs
 from pronghorn.kit.clock import SystemClock
 from pronghorn.ledger import posting
 from pronghorn.settings import Settings
 from pronghorn.store import Database
+from pronghorn.tasks.engine import Engine
+from pronghorn.tasks.mirror import Mirror
+from pronghorn.upstream import Client
 
 POLL_S = 0.25
 """The log and the balances are at most one second old; a posting has its price, so not more often than that needs."""
@@ -31,11 +34,12 @@ def worker(
     data: options.Data = None,
     config: options.Config = None,
     database_url: options.DatabaseUrl = None,
+    sandbox_url: str | None = typer.Option(None, help="Base URL of a sandbox, for tasks of test keys."),
     companion: bool = typer.Option(False, hidden=True),
 ) -> None:
     """Start the worker alone. It stops on SIGTERM, after posting what there is."""
     observability.configure()
-    settings = options.load(config, data=data, database_url=database_url)
+    settings = options.load(config, data=data, database_url=database_url, sandbox_url=sandbox_url)
     os.nice(NICENESS)
     asyncio.run(_work(settings, follows_stdin=companion))
 
@@ -46,7 +50,12 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
     positions: posting.Positions = {}
     stop = stop_event(follows_stdin=follows_stdin)
     vault = secrets.load(settings.secret, settings.data)
-    doing = asyncio.create_task(jobs.run_forever(jobs.Services(database, vault, settings, clock)))
+    client = Client()
+    doing = asyncio.gather(
+        jobs.run_forever(jobs.Services(database, vault, settings, clock)),
+        Engine(database, vault, settings, clock, client, base_url=_base_url(settings)).run_forever(),
+        Mirror(database, vault, settings, clock).run_forever(),
+    )
     try:
         while not stop.is_set():
             pause_s = POLL_S
@@ -65,4 +74,10 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
     finally:
         doing.cancel()
         await asyncio.gather(doing, return_exceptions=True)
+        await client.close()
         await database.close()
+
+
+def _base_url(settings: Settings) -> str:
+    """Where this machine's server listens, for links without a `public_url`."""
+    return server.address_of(settings.data) or f"http://{settings.host}:{settings.port}"

@@ -6,7 +6,7 @@ pause between check and change, so two requests can never take the same nano-dol
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import pots, repository
 from pronghorn.ledger.pots import AccountPot, Amounts, Pot, Window
-from pronghorn.store import Database
+from pronghorn.store import Database, Tx
 
 LEASE_SHARE = 4
 """A lease takes at most this part of a balance beyond what is needed now, so that other servers find some."""
@@ -177,6 +177,11 @@ class Credit:
             if not is_committing:
                 purse.free += amount
             raise
+
+    async def move(self, tx: Tx, purses: Sequence[Purse], amount: int) -> None:
+        """Return `amount` of each purse, which the caller has taken, within a transaction that does more with it."""
+        for purse in purses:
+            await purse.pot.unlease(tx, self._server, self._epoch, amount)
 
     async def give_back_idle(self) -> None:
         """Return the leases of accounts and budgets that have not been used for a while."""

@@ -57,6 +57,8 @@ class Exchange:
     is_stream = False
     is_timed = False
     is_settled = False
+    lives_on = False
+    """A task came of it, or may have: that one will be in the log."""
     has_entered = False
     is_begun = False
     """The head of a streamed answer is out."""
@@ -100,6 +102,11 @@ class Exchange:
         """Nothing is done for it: another model is asked, with another price, or nobody."""
         self._end_hold(0)
         self.hold = self.adjusted_limit = 0
+
+    def move_hold(self) -> None:
+        """It lies in the database now, as a hold of its own: this server has that money no more."""
+        self._end_hold(self.hold)
+        self.hold = 0
 
     def _end_hold(self, charge: int) -> None:
         self.grant.purse.settle(self.hold, charge)

@@ -34,7 +34,7 @@ from pronghorn.relay.incoming import Headers, Incoming, Sink
 from pronghorn.relay.keeping import Keeper
 from pronghorn.routing import Grant
 from pronghorn.store import Database
-from pronghorn.store.models import Kept, Lease, Request, Server
+from pronghorn.store.models import Kept, Lease, Request, Server, Task
 
 IDEMPOTENCY_KEY = b"idempotency-key"
 LIFE_S = 24 * 3600.0
@@ -201,7 +201,13 @@ class Idempotency:
             has_lease = (await tx.scalar(lease)) is not None
             columns = (Request.cost, Request.end_reason, Request.is_stream, Request.posted_ms)
             row = (await tx.execute(select(*columns).where(Request.id == claim.request_id))).first()
+            # A long job has its log row when it ends.
+            task_id = await tx.scalar(select(Task.id).where(Task.request_id == claim.request_id))
         is_over = (epoch or 0) > claim.epoch
+        if task_id is not None and (row is None or row.cost):
+            return AnswerNotKept(
+                f"this Idempotency-Key began the task {task_id}, which goes on; to begin another, use a new key"
+            )
         if row is None:
             if is_over and not has_lease:
                 return None

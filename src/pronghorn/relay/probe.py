@@ -18,6 +18,7 @@ from pronghorn.relay import ping, refusal
 from pronghorn.relay.endpoints import BY_NAME
 from pronghorn.relay.ping import ASKED
 from pronghorn.routing import Candidate, Channel, Loader
+from pronghorn.routing.load import SANDBOX
 from pronghorn.routing.plan import judge
 from pronghorn.settings import Settings
 from pronghorn.upstream import Client, Deadlines
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 else:
     access = Later("pronghorn.relay.access")
 
-SANDBOX = "sandbox"
-"""The simulator's id among the channels; its failures are made on demand and say nothing of health."""
 SANDBOX_MODEL = "gpt-4o-mini"
 MOST_S = 30.0
 """A test ends by then, however patient the settings are with callers."""

@@ -65,7 +65,7 @@ def _classify(answer: Answer, body: bytes, channel: Channel) -> UpstreamError:
             f"the vendor refused the gateway's own credential (status {status}); the operator has to look at it"
         )
     if status in ABOUT_THE_REQUEST and word is not None:
-        return UpstreamRejected(status, _scrubbed(body, channel), answer.header(b"content-type"))
+        return UpstreamRejected(status, scrubbed(body, channel), answer.header(b"content-type"))
     if status == 429:
         return UpstreamLimited(retry_after_s=_retry_after_s(answer, error))
     if status in (408, 504):
@@ -102,7 +102,7 @@ def _is_about_us(error: _Error | None) -> bool:
     return is_bad_key or (error.message or "").startswith(ABOUT_US)
 
 
-def _scrubbed(body: bytes, channel: Channel) -> bytes:
+def scrubbed(body: bytes, channel: Channel) -> bytes:
     """Host names are the same in any letters."""
     for secret in channel.secrets:
         body = body.replace(secret, b"***")

@@ -26,6 +26,8 @@ from pronghorn.upstream import origin
 
 POLL_S = 1.0
 """A change made by another process is seen within this time."""
+SANDBOX = "sandbox"
+"""The simulator's id among the channels; its failures are made on demand and say nothing of health."""
 STALE_S = 5.0
 """So long is waited for the database to say whether there is one."""
 
@@ -88,53 +90,14 @@ class Loader:
             grants=await self._grants(tx),
             models=await self._models(tx),
             channels=channels,
-            sandbox=self._sandbox(),
+            sandbox=sandbox_channels(self._sandbox_url),
             routes=Routes([_route(row) for row in await tx.execute(_ROUTES)]),
         )
 
-    def _channel(self, row: object) -> Channel | None:
-        fields = row._mapping  # type: ignore[attr-defined]
-        try:
-            vendor = vendors.load()[fields["vendor"]]
-            proxy = self._secrets.open(fields["proxy"]) if fields["proxy"] else None
-            where, base_path = origin.parse(fields["base_url"], proxy)
-            return Channel(
-                id=fields["id"],
-                name=fields["name"],
-                vendor=vendor,
-                origin=where,
-                base_path=base_path,
-                credentials=msgspec.json.decode(self._secrets.open(fields["credentials"]), type=list[str]),
-                models=fields["models"],
-                groups=fields["groups"],
-                priority=fields["priority"],
-                weight=fields["weight"],
-                cost_ppm=fields["cost_ppm"],
-                gate=self._gate("channel", row.id, row),  # type: ignore[attr-defined]
-                vitals=self._vitals.setdefault((fields["id"], fields["base_url"]), Vitals()),
-            )
-        except (KeyError, ValueError, SecretError) as error:
-            log.error("channel.unusable", channel=fields["id"], error=str(error))
-            return None
-
-    def _sandbox(self) -> dict[str, Channel]:
-        """The simulator plays every vendor at its own addresses, so it is asked by every vendor's own module."""
-        if not self._sandbox_url:
-            return {}
-        where, _ = origin.parse(self._sandbox_url)
-        return {
-            name: Channel(
-                id="sandbox",
-                name="Sandbox",
-                vendor=vendor,
-                origin=where,
-                base_path="",
-                credentials=["sandbox"],
-                models={},
-            )
-            for name, vendor in vendors.load().items()
-            if vendor.token is None  # its token service is a real one; such models are played as OpenAI's
-        }
+    def _channel(self, row: Any) -> Channel | None:
+        gate = self._gate("channel", row.id, row)
+        vitals = self._vitals.setdefault((row.id, row.base_url), Vitals())
+        return channel_of(row, self._secrets, gate, vitals)
 
     async def _models(self, tx: Tx) -> dict[str, Model]:
         markups = {row.vendor: row.factor_ppm for row in await tx.execute(_MARKUPS)}
@@ -238,6 +201,54 @@ class Loader:
         gate = gate or self._gates.setdefault((scope, name), Gate(scope))
         limits = (row.rpm, row.tpm, row.concurrency, row.body_bytes)
         return gate if gate.set_limits(*limits, self._clock.monotonic()) else None
+
+
+def channel_of(
+    row: Any, secrets: Secrets, gate: Gate | None = None, vitals: Vitals | None = None
+) -> Channel | None:
+    """Of a row of `channels`; None, and a word in the log, if it cannot be used."""
+    try:
+        vendor = vendors.load()[row.vendor]
+        proxy = secrets.open(row.proxy) if row.proxy else None
+        where, base_path = origin.parse(row.base_url, proxy)
+        return Channel(
+            id=row.id,
+            name=row.name,
+            vendor=vendor,
+            origin=where,
+            base_path=base_path,
+            credentials=msgspec.json.decode(secrets.open(row.credentials), type=list[str]),
+            models=row.models,
+            groups=row.groups,
+            priority=row.priority,
+            weight=row.weight,
+            cost_ppm=row.cost_ppm,
+            gate=gate,
+            vitals=vitals,
+        )
+    except (KeyError, ValueError, SecretError) as error:
+        log.error("channel.unusable", channel=row.id, error=str(error))
+        return None
+
+
+def sandbox_channels(url: str) -> dict[str, Channel]:
+    """The simulator plays every vendor at its own addresses, so it is asked by every vendor's own module."""
+    if not url:
+        return {}
+    where, _ = origin.parse(url)
+    return {
+        name: Channel(
+            id=SANDBOX,
+            name="Sandbox",
+            vendor=vendor,
+            origin=where,
+            base_path="",
+            credentials=["sandbox"],
+            models={},
+        )
+        for name, vendor in vendors.load().items()
+        if vendor.token is None  # its token service is a real one; such models are played as OpenAI's
+    }
 
 
 def _known_zone(name: str) -> str:

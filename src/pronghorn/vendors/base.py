@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from pronghorn.vendors.task import TaskAdapter
+
 Json = dict[str, Any]
 
 
@@ -97,7 +99,7 @@ class Unframer(Protocol):
 
 
 class ChatVendor(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor whose endpoints answer in the same exchange."""
+    """A vendor: endpoints that answer in the same exchange, and families of tasks."""
 
     name: str
     base_url: str
@@ -111,6 +113,8 @@ class ChatVendor(msgspec.Struct, frozen=True, kw_only=True):
     """Where a streamed answer has another address."""
     socket_paths: Mapping[str, str] = MappingProxyType({})
     """Path and query of what is a WebSocket: `realtime` and `realtime_transcription`; `{model}` as above."""
+    tasks: Mapping[str, TaskAdapter] = MappingProxyType({})
+    """Family of long jobs to how it is asked for them."""
     headers: Mapping[bytes, bytes] = MappingProxyType({})
     """Sent with every request, unless the caller's own take their place."""
     traits: frozenset[str] = frozenset()
@@ -145,7 +149,7 @@ class ChatVendor(msgspec.Struct, frozen=True, kw_only=True):
 
     def target(self, endpoint: str) -> str | None:
         """The endpoint that answers for `endpoint`: itself, or for a turn another dialect's; None without any."""
-        if endpoint in self.paths or endpoint in self.socket_paths:
+        if endpoint in self.paths or endpoint in self.socket_paths or endpoint in self.tasks:
             return endpoint
         others = TURNS if endpoint in TURNS else _INSTEAD.get(endpoint, ())
         return next((name for name in others if name in self.paths), None)

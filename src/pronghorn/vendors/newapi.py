@@ -5,7 +5,9 @@ Source: https://github.com/QuantumNous/new-api/blob/main/router/relay-router.go
 
 from types import MappingProxyType
 
+from pronghorn.vendors import suno, udio
 from pronghorn.vendors.base import ChatVendor
+from pronghorn.vendors.midjourney import plus
 
 vendor = ChatVendor(
     name="newapi",
@@ -30,4 +32,5 @@ vendor = ChatVendor(
         }
     ),
     stream_paths=MappingProxyType({"generate": "/models/{model}:streamGenerateContent?alt=sse"}),
+    tasks=MappingProxyType({"midjourney": plus, "suno": suno.Gateway(), "udio": udio.TaskDialect()}),
 )

@@ -2,7 +2,9 @@
 
 from types import MappingProxyType
 
+from pronghorn.vendors import suno, udio
 from pronghorn.vendors.base import OPENAI_PATHS, ChatVendor
+from pronghorn.vendors.midjourney import plus
 
 vendor = ChatVendor(
     name="pronghorn",
@@ -19,5 +21,6 @@ vendor = ChatVendor(
         }
     ),
     stream_paths=MappingProxyType({"generate": "/models/{model}:streamGenerateContent?alt=sse"}),
+    tasks=MappingProxyType({"midjourney": plus, "suno": suno.Gateway(), "udio": udio.TaskDialect()}),
     routes=True,
 )

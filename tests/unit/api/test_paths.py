@@ -28,6 +28,16 @@ class Relay:
         await sink.whole(200, [], b"{}")
 
 
+class Office:
+    @staticmethod
+    def own_path(path: str) -> str | None:
+        return None
+
+
+async def office() -> Office:
+    return Office()
+
+
 class Loaded:
     snapshot = snapshot()
 
@@ -43,6 +53,7 @@ async def call(method: str, path: str, *, is_form: bool = False) -> tuple[int, d
         doorkeeper=Doorkeeper(SECRETS, ()),
         settings=Settings(),
         clock=FakeClock(),
+        office=cast(Any, office),
         **rest,
     )
     kind = MULTIPART + b"; boundary=x" if is_form else b"application/json"

@@ -20,6 +20,9 @@ READ = "2026-11"
 MOST_USD = {"per_image_usd": 1, "per_second_usd": 2, "per_call_usd": 12}
 LEAST_USD = {"per_image_usd": "0.001", "per_second_usd": "0.0001", "per_call_usd": "0.001"}
 TRAINING = "ideogram-train"
+FREE = ("fetch", "seed")
+DIALOGS = ("inpaint", "custom-zoom")
+"""Of Midjourney: they only open one; its answer has a price."""
 FAMILIES = {
     *("ideogram", "flux", "replicate", "recraft", "kling", "runway", "luma", "minimax", "pika"),
     *("openai", "gemini", "midjourney", "suno", "udio"),
@@ -57,6 +60,10 @@ CENTS: list[tuple[str, Usage, int]] = [
     ("veo-3.1-generate-preview", Usage(seconds=8, kind="4k"), 48000),
     ("midjourney", Usage(calls=1, kind="imagine/turbo"), 1200),
     ("midjourney", Usage(calls=1, kind="upscale/fast"), 100),
+    ("midjourney", Usage(calls=1, kind="high-variation/relax"), 300),
+    ("midjourney", Usage(calls=1, kind="modal/fast"), 600),
+    ("midjourney", Usage(calls=1, kind="inpaint/turbo"), 0),
+    ("midjourney", Usage(calls=1, kind="video/relax"), 3000),
     ("midjourney", Usage(calls=1, kind="fetch"), 0),
     ("suno", Usage(calls=1, kind="music"), 1000),
     ("suno", Usage(calls=1, kind="stems/all"), 2000),
@@ -85,8 +92,8 @@ def test_every_family_has_prices_and_no_name_is_there_twice() -> None:
     assert len(BOOK) == len(read_media()) > 90
 
 
-def test_no_name_is_in_the_other_books_too() -> None:
-    own = {model.name for model in read_own().model}
+def test_no_name_has_a_price_in_the_other_books_too() -> None:
+    own = {model.name for model in read_own().model if model.price is not None or model.is_free}
     assert own & BOOK.keys() == set()
 
 
@@ -105,7 +112,7 @@ def test_units_are_sane(row: MediaPrice) -> None:
     """A price by the thousand, in cents or of another unit would stand out."""
     for field, kind, text in amounts(row):
         pico = parse_decimal(text, decimals=12)
-        if kind in ("fetch", "seed"):
+        if kind in FREE or (row.model == "midjourney" and kind in DIALOGS):
             assert pico == 0, (row.model, kind)
         elif row.model != TRAINING:
             least = parse_decimal(LEAST_USD[field], decimals=12)

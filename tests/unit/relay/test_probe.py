@@ -17,7 +17,7 @@ from pronghorn.routing.health import FAULTS_IN_A_ROW, QUOTA_S, REFUSED_S, Cause,
 from pronghorn.settings import Settings
 from pronghorn.upstream import Client, Origin
 
-NAMES = sorted(vendors.load())
+NAMES = sorted(name for name, vendor in vendors.load().items() if vendor.paths)
 
 
 class Loaded:

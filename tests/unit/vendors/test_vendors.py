@@ -32,6 +32,9 @@ ADDRESSES = [
     ("groq", "", "transcriptions", "/openai/v1/audio/transcriptions"),
     ("llamacpp", "", "chat", "/v1/chat/completions"),
     ("meta", "/v1", "chat", "/v1/chat/completions"),
+    ("midjourney", "", "chat", None),
+    ("midjourney_novicezk", "", "chat", None),
+    ("midjourney_trueai", "", "chat", None),
     ("minimax", "/v1", "chat", "/v1/chat/completions"),
     ("mistral", "/v1", "moderations", "/v1/moderations"),
     ("moonshot", "/v1", "chat", "/v1/chat/completions"),
@@ -45,7 +48,12 @@ ADDRESSES = [
     ("pronghorn", "", "generate", "/v1/models/{model}:generateContent"),
     ("qwen", "", "chat", "/compatible-mode/v1/chat/completions"),
     ("siliconflow", "/v1", "rerank", "/v1/rerank"),
+    ("suno", "", "chat", None),
+    ("suno_gcui", "", "chat", None),
+    ("suno_sunoapi", "", "chat", None),
     ("together", "/v1", "speech", "/v1/audio/speech"),
+    ("udio", "", "chat", None),
+    ("udio_proxy", "", "chat", None),
     (
         "vertex",
         "/v1/projects/p/locations/l",
@@ -71,9 +79,19 @@ STREAMED = {
     "vertex": ("generate", "/v1/publishers/google/models/{model}:streamGenerateContent?alt=sse"),
     "vertex_claude": ("messages", "/v1/publishers/anthropic/models/{model}:streamRawPredict"),
 }
-KEY_LINES = {"anthropic": b"x-api-key: k\r\n", "azure": b"api-key: k\r\n", "gemini": b"x-goog-api-key: k\r\n"}
+KEY_LINES = {
+    "anthropic": b"x-api-key: k\r\n",
+    "azure": b"api-key: k\r\n",
+    "gemini": b"x-goog-api-key: k\r\n",
+    "midjourney": b"authorization: Bearer k\r\nmj-api-secret: k\r\n",
+    "midjourney_novicezk": b"mj-api-secret: k\r\n",
+    "midjourney_trueai": b"mj-api-secret: k\r\n",
+    "suno_gcui": b"cookie: k\r\n",
+}
 BEARER_LINE = b"authorization: Bearer k\r\n"
 WITHOUT_ADDRESS = {"azure", "llamacpp", "newapi", "pronghorn", "vertex", "vertex_claude", "vllm"}
+WITHOUT_ADDRESS |= {"midjourney", "midjourney_novicezk", "midjourney_trueai"}
+WITHOUT_ADDRESS |= {"suno", "suno_gcui", "udio", "udio_proxy"}
 
 
 @pytest.mark.parametrize("name", sorted(vendors.load()))

@@ -20,7 +20,7 @@ def fingerprint(today: date) -> str:
     """What the catalogue is made of: the package, this folder's rules and data, and the month as a safety net."""
     digest = blake2b(digest_size=8)
     folder = Path(__file__).parent
-    for file in sorted((*folder.glob("*.py"), folder / "models.toml")):
+    for file in sorted((*folder.glob("*.py"), *folder.glob("*.toml"))):
         digest.update(file.read_bytes())
     return f"genai-prices {version('genai-prices')}, rules {digest.hexdigest()}, {today:%Y-%m}"
 

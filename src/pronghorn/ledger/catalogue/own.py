@@ -1,10 +1,11 @@
-"""Own: `models.toml`, which adds to the list of genai-prices and corrects it."""
+"""Own: `models.toml`, which adds to the list of genai-prices and corrects it; media are priced by `media.toml`."""
 
 from pathlib import Path
 
 import msgspec
 
 from pronghorn.ledger.catalogue.capabilities import matches
+from pronghorn.ledger.catalogue.media import MediaPrice, read_media
 from pronghorn.ledger.catalogue.row import CatalogueRow
 from pronghorn.ledger.prices import PriceDocument
 
@@ -47,10 +48,13 @@ class Own(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         )
 
     def rows(self) -> list[CatalogueRow]:
-        return [self._row(model) for model in self.model]
+        media = {one.model: one for one in read_media()}
+        return [self._row(model, media.get(model.name)) for model in self.model]
 
-    def _row(self, model: OwnModel) -> CatalogueRow:
+    def _row(self, model: OwnModel, media: MediaPrice | None) -> CatalogueRow:
         price, note = model.price, model.price_note
+        if price is None and media is not None:
+            price, note = media.usd, media.price_note
         if model.is_free:
             price, note = PriceDocument(per_call_usd="0"), note or "free at the vendor"
         return CatalogueRow(

@@ -26,6 +26,7 @@ from pronghorn.store.models.price import Price
 from pronghorn.store.models.request import Request
 from pronghorn.store.models.route import Route
 from pronghorn.store.models.session import AccessToken, Session
+from pronghorn.store.models.task import Task, TaskPart
 from pronghorn.store.models.token import Token
 from pronghorn.store.models.usage_count import UsageCount
 from pronghorn.store.models.user import User
@@ -68,6 +69,8 @@ __all__ = [
     "Server",
     "Session",
     "Subscription",
+    "Task",
+    "TaskPart",
     "Token",
     "UsageCount",
     "User",

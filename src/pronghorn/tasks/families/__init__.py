@@ -1,0 +1,1 @@
+"""Families of tasks, one module each. Found by walking this folder; no list names them."""

@@ -1,0 +1,209 @@
+"""A task from its submission to its end, whatever the vendor says on the way; the books agree after each."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import update
+from tests.tasks.engine.house import PRICE, House
+
+from pronghorn.errors import Conflict, NoCredit, PronghornError, UpstreamError
+from pronghorn.store import models as tables
+from pronghorn.store import revision
+from pronghorn.tasks import ending, engine
+from pronghorn.vendors.task import State
+
+SONG = [{"id": "clip-1", "status": "complete", "audio_url": "https://cdn.example/1.mp3"}]
+USD_10 = 10 * 10**9
+
+
+async def test_a_song_is_held_for_made_and_charged_once(house: House) -> None:
+    view = await house.submit()
+    assert (await house.balance(), await house.pending()) == (USD_10 - PRICE, 1)
+    house.studio.say("up-1", "IN_PROGRESS", progress="40%")
+    await house.look()
+    (row,) = await house.rows()
+    assert (row.state, row.percent, row.upstream_id) == ("running", 40, "up-1")
+    house.studio.say("up-1", "SUCCESS", progress="100%", data=SONG)
+    for _ in range(3):
+        await house.look()
+    (row,) = await house.rows()
+    assert (row.state, row.percent, row.cost) == ("succeeded", 100, PRICE)
+    assert (await house.balance(), await house.pending()) == (USD_10 - PRICE, 0)
+    (logged,) = await house.log()
+    assert (logged.id, logged.cost, logged.end_reason) == (view.request_id, PRICE, "ok")
+    assert logged.usage["kind"] == "music"
+    made = await house.server.of_part(house.grant, "clip-1")
+    assert made is not None and made.id == view.id and made.data == SONG
+    await house.check_books()
+
+
+async def test_what_failed_costs_nothing_and_says_why(house: House) -> None:
+    await house.submit()
+    house.studio.say("up-1", "FAILURE", fail_reason="the singer is ill")
+    await house.look()
+    (row,) = await house.rows()
+    assert (row.state, row.reason, row.cost) == ("failed", "the singer is ill", 0)
+    assert (await house.balance(), await house.pending()) == (USD_10, 0)
+    (logged,) = await house.log()
+    assert (logged.cost, logged.end_reason, logged.error) == (0, "upstream_error", "the singer is ill")
+    await house.check_books()
+
+
+async def test_what_never_ends_fails_at_its_deadline_after_a_last_look(house: House) -> None:
+    await house.submit()
+    house.studio.say("up-1", "IN_PROGRESS", progress="99%")
+    for _ in range(30):
+        await house.look(60)
+    (row,) = await house.rows()
+    assert (row.state, row.reason) == ("failed", ending.TIMEOUT)
+    assert await house.balance() == USD_10
+    (logged,) = await house.log()
+    assert logged.end_reason == "upstream_timeout"
+    looks = house.studio.fetches
+    await house.look(600)
+    assert house.studio.fetches == looks
+    await house.check_books()
+
+
+async def test_the_last_look_may_still_find_a_song(house: House) -> None:
+    await house.submit()
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look(5000)
+    assert [row.state for row in await house.rows()] == ["succeeded"]
+
+
+@pytest.mark.parametrize(
+    "failure", [(429, "slow down"), (500, "oops"), (401, "who"), (200, "<html>"), (200, "[]")]
+)
+async def test_a_look_that_fails_says_nothing_of_the_task(house: House, failure: tuple[int, str]) -> None:
+    await house.submit()
+    house.studio.say("up-1", "IN_PROGRESS", progress="10%")
+    await house.look()
+    house.studio.fetch_fails = failure
+    for _ in range(5):
+        await house.look()
+    (row,) = await house.rows()
+    assert (row.state, row.percent) == ("running", 10)
+    house.studio.fetch_fails = None
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look(60)
+    assert [row.state for row in await house.rows()] == ["succeeded"]
+
+
+async def test_a_task_that_the_vendor_forgot_fails_only_after_it_said_so_again(house: House) -> None:
+    await house.submit()
+    del house.studio.jobs["up-1"]
+    for _ in range(engine.LOST_TIMES - 1):
+        await house.look(20)
+        assert [row.state for row in await house.rows()] == ["queued"]
+    for _ in range(2):
+        await house.look(20)
+    (row,) = await house.rows()
+    assert (row.state, row.reason) == ("failed", engine.UNKNOWN)
+    assert await house.balance() == USD_10
+
+
+async def test_states_never_go_back_and_unknown_words_change_nothing(house: House) -> None:
+    await house.submit()
+    seen: list[tuple[State, int]] = []
+    for status, progress in (
+        ("IN_PROGRESS", "50%"),
+        ("SUBMITTED", "0%"),
+        ("MARINATING", "60%"),
+        ("IN_PROGRESS", "30%"),
+    ):
+        house.studio.say("up-1", status, progress=progress)
+        await house.look()
+        (row,) = await house.rows()
+        seen.append((row.state, row.percent))
+    assert seen == [("running", 50), ("running", 50), ("running", 60), ("running", 60)]
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    house.studio.say("up-1", "FAILURE")
+    await house.look()
+    assert [row.state for row in await house.rows()] == ["succeeded"]
+
+
+async def test_a_refusal_leaves_no_task_and_no_hold(house: House) -> None:
+    house.studio.refuses = (400, {"code": "invalid_request", "message": "no such voice", "data": None})
+    with pytest.raises(PronghornError) as refused:
+        await house.submit()
+    assert refused.value.message == "no such voice"
+    assert await house.rows() == []
+    assert (await house.balance(), await house.pending()) == (USD_10, 0)
+    (logged,) = await house.log()
+    assert (logged.cost, logged.status, logged.end_reason) == (0, 400, "client_error")
+    await house.check_books()
+
+
+async def test_a_dropped_submission_is_found_again_and_not_repeated(house: House) -> None:
+    house.studio.drops = True
+    with pytest.raises(UpstreamError, match="/v1/tasks/"):
+        await house.submit()
+    house.studio.drops = False
+    await house.look(1)
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    (row,) = await house.rows()
+    assert (row.state, row.upstream_id, row.cost) == ("succeeded", "up-1", PRICE)
+    assert house.studio.submissions == 1
+    await house.check_books()
+
+
+async def test_where_nobody_can_tell_it_is_not_repeated_and_not_charged(house: House) -> None:
+    async with house.database.write() as tx:
+        await tx.execute(update(tables.Channel).values(vendor="forgetful"))
+        await revision.bump(tx)
+    await house.start()
+    house.studio.drops = True
+    with pytest.raises(UpstreamError):
+        await house.submit()
+    await house.look(1)
+    (row,) = await house.rows()
+    assert (row.state, row.reason) == ("failed", engine.NEVER_TAKEN)
+    assert (house.studio.submissions, await house.balance()) == (1, USD_10)
+    await house.check_books()
+
+
+async def test_the_last_cents_buy_as_many_songs_as_they_pay(house: House) -> None:
+    async def one() -> bool:
+        try:
+            await house.submit()
+        except NoCredit:
+            return False
+        return True
+
+    made = await asyncio.gather(*(one() for _ in range(130)))
+    assert (sum(made), await house.balance(), await house.pending()) == (100, 0, 100)
+    house.studio.say_all("FAILURE", fail_reason="x")
+    await house.look()
+    assert await house.balance() == USD_10
+    await house.check_books()
+
+
+async def test_cancelling_twice_has_one_effect(house: House) -> None:
+    view = await house.submit()
+    first = await house.server.cancel(view)
+    second = await house.server.cancel(first)
+    assert (first.state, second.state, house.studio.cancellations) == ("cancelled", "cancelled", 1)
+    assert await house.balance() == USD_10
+    await house.look()
+    await house.check_books()
+
+
+async def test_what_was_cancelled_while_it_ran_is_charged(house: House) -> None:
+    view = await house.submit()
+    house.studio.say("up-1", "IN_PROGRESS", progress="80%")
+    await house.look()
+    view = await house.server.find(view.id) or view
+    assert (await house.server.cancel(view)).cost == PRICE
+    await house.check_books()
+
+
+async def test_what_follows_needs_the_account_that_made_it(house: House) -> None:
+    made = await house.submit()
+    made.credential = "another"
+    with pytest.raises(Conflict) as gone:
+        await house.submit(parent=made)
+    assert gone.value.code_word == "parent_unavailable"
+    assert (house.studio.submissions, await house.pending()) == (1, 1)
