@@ -1,0 +1,69 @@
+"""Orders for Suno: whose the named clips and tasks are, what is wanted of whom, and the object around answers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pronghorn.api.tasks.door import Answer, Asked, take_callback
+from pronghorn.errors import BadRequest
+from pronghorn.tasks import View, Wanted
+
+FAMILY = "suno"
+MOST_CLIPS = 50
+"""That one request may name."""
+
+
+async def order(
+    asked: Asked, action: str, body: dict[str, Any], kind: str, parent: View | None = None
+) -> View:
+    """Raises `BadRequest` for a task or clip that is not the caller's: of somebody else's nothing is told."""
+    callback = take_callback(body, "notify_hook", "callBackUrl")
+    if parent is None and body.get("task_id"):
+        parent = await asked.task(str(body["task_id"]), FAMILY)
+        if parent is None:
+            raise missing()
+    parts = await _made(asked, body)
+    wanted = Wanted(
+        family=FAMILY, action=action, kind=kind, body=body, callback=callback, parent=parent, parts=parts
+    )
+    return await asked.tasks.submit(asked.incoming, asked.grant, wanted)
+
+
+async def _made(asked: Asked, body: dict[str, Any]) -> dict[str, View]:
+    """The tasks that made what the body names: it must be worked on where it was made."""
+    named = {name: member for member, name in _named(body)}
+    if len(named) > MOST_CLIPS:
+        raise BadRequest(f"a request may name {MOST_CLIPS} clips at most", param="clips")
+    return {name: await owner(asked, name, member) for name, member in named.items()}
+
+
+def _named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Members and the clips, or the persona, in them; also in those that are not invented yet."""
+    for member, value in body.items():
+        if member.endswith("clip_id") or member == "persona_id":
+            names = [value]
+        elif member.endswith("clip_ids") or member == "clips":
+            names = value if isinstance(value, list) else []
+        else:
+            continue
+        yield from ((member, name) for name in names if isinstance(name, str) and name)
+
+
+async def owner(asked: Asked, name: str, member: str) -> View:
+    """The task that made the clip or persona. Raises `BadRequest`."""
+    made = await asked.tasks.of_part(asked.grant, name)
+    if made is None or made.family != FAMILY:
+        raise BadRequest(f"{member}: there is no {name[:100]!r} that is yours", param=member)
+    return made
+
+
+def missing() -> BadRequest:
+    return BadRequest("task_not_exist", param="task_id", code="task_not_exist")
+
+
+def shown(asked: Asked, view: View) -> dict[str, Any]:
+    found: dict[str, Any] = asked.tasks.families[FAMILY].shown(view, asked.link(view))
+    return found
+
+
+def envelope(data: Any) -> Answer:
+    return Answer({"code": "success", "message": "", "data": data})

@@ -1,0 +1,250 @@
+"""Suno by the protocol that gateways have in common: another gateway, or the open server Suno-API.
+
+The open server forwards fewer members and answers a single fetch with the clips alone, so the list is fetched.
+"""
+
+import re
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from pronghorn.vendors.base import ChatVendor
+from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, state_of
+from pronghorn.wire.suno import DEFAULT_VERSION, long_clip, made_of_clip, version
+
+PATHS = {
+    "music": "/suno/submit/music",
+    "lyrics": "/suno/submit/lyrics",
+    "concat": "/suno/submit/concat",
+    "upload": "/suno/uploads/audio-url",
+    "persona": "/suno/persona/create",
+    "tags": "/suno/act/tags",
+}
+ACTS = {"timing": "GET", "wav": "GET", "mp4": "GET", "midi": "GET", "vox": "POST"}
+"""What is asked of a clip, and how. The answers have no envelope."""
+FILES = {"wav": "wav", "mp4": "video"}
+"""What an act's address has in its name; without it the file is not ready."""
+BATCH = 50
+OWN_STATES: dict[str, State] = {"UNKNOWN": "failed"}
+
+_ADDRESS = re.compile(r"https?://|\bdial (tcp|udp)\b|\b(Post|Get) \"", re.IGNORECASE)
+
+
+class Gateway:
+    batch = BATCH
+    actions = frozenset((*PATHS, *ACTS))
+
+    def submit(self, wanted: Submission) -> Ask:
+        if wanted.action in ACTS:
+            clip = str(wanted.body["clip_id"])
+            body = wanted.body if ACTS[wanted.action] == "POST" else None
+            return Ask(ACTS[wanted.action], f"/suno/act/{wanted.action}/{quote(clip, safe='')}", body)
+        body = dict(wanted.body)
+        if wanted.action == "music":
+            body["mv"] = version_of(wanted)
+        if body.get("task_id") and wanted.parent is not None:
+            body["task_id"] = wanted.parent.upstream_id
+        if wanted.callback_url and wanted.action in ("music", "lyrics", "concat"):
+            body["notify_hook"] = wanted.callback_url
+        return Ask("POST", PATHS[wanted.action], body)
+
+    def accepted(self, wanted: Submission, status: int, reply: Any) -> Accepted:
+        if status != 200 or (_has_code(reply) and not _is_success(reply)):
+            raise declined(status, reply, wanted.action)
+        if _has_code(reply) and isinstance(reply.get("data"), str) and reply["data"]:
+            return _taken(wanted, reply["data"])
+        if wanted.action in ("music", "lyrics", "concat"):
+            # Stems are answered by some with the vendor's own object.
+            if isinstance(reply, dict) and isinstance(reply.get("clips"), list) and reply.get("id"):
+                return Accepted(str(reply["id"]), data=[long_clip(clip) for clip in reply["clips"]])
+            raise declined(status, reply, wanted.action)
+        answer = reply.get("data") if _has_code(reply) else reply
+        if not isinstance(answer, dict):
+            raise declined(status, reply, wanted.action)
+        return _made(wanted, answer)
+
+    def poll(self, upstream_ids: Sequence[str]) -> Ask:
+        return Ask("POST", "/suno/fetch", {"ids": list(upstream_ids)})
+
+    def progress(self, upstream_ids: Sequence[str], status: int, reply: Any) -> dict[str, Progress]:
+        if status != 200 or not _is_success(reply):
+            raise ValueError(f"no list of tasks (status {status})")
+        tasks = reply.get("data") or []
+        tasks = [tasks] if isinstance(tasks, dict) else tasks
+        return {str(task.get("task_id")): progress_of(task) for task in tasks if isinstance(task, dict)}
+
+    def cancel(self, upstream_id: str) -> Ask | None:
+        return None
+
+    def find(self, wanted_id: str) -> Ask | None:
+        return None
+
+    def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
+        return None
+
+    def called_back(self, reply: Any) -> str | None:
+        found = reply.get("task_id") if isinstance(reply, dict) else None
+        return found if isinstance(found, str) and found else None
+
+
+def version_of(wanted: Submission) -> str:
+    """The caller's, or the one that the operator has mapped the model to on this channel."""
+    asked = wanted.body.get("mv")
+    if isinstance(asked, str) and asked:
+        return version(asked)
+    return version(wanted.model) if wanted.model not in ("", "suno") else DEFAULT_VERSION
+
+
+# What was accepted
+
+
+def _taken(wanted: Submission, given: str) -> Accepted:
+    """The string that a submission is answered with: the id of a task, but an upload's is that of its clip."""
+    if wanted.action != "upload":
+        return Accepted(given)
+    clip = {"id": given, "status": "complete", "title": "", "metadata": {"type": "upload"}}
+    return Accepted("", "succeeded", [clip])
+
+
+def _made(wanted: Submission, answer: dict[str, Any]) -> Accepted:
+    """What was there at once."""
+    if wanted.action == "upload":
+        given = answer.get("clip_id") or answer.get("id")
+        if not given:
+            raise Declined("vendor", "the vendor did not say which clip it made of the upload")
+        return _taken(wanted, str(given))
+    if wanted.action == "persona":
+        if not answer.get("id"):
+            raise Declined("vendor", "the vendor did not say which persona it made")
+        return Accepted("", "succeeded", answer)
+    check_ready(wanted.action, answer)
+    return Accepted("", "succeeded", made_of_clip(wanted.action, _clip_of(wanted), answer))
+
+
+def _clip_of(wanted: Submission) -> str:
+    return str(wanted.body.get("clip_id") or "")
+
+
+def check_ready(act: str, answer: dict[str, Any]) -> None:
+    """What is still being made is told to the caller, and nothing is charged until it is there.
+
+    Raises `Declined`.
+    """
+    state = state_of(answer.get("state") or answer.get("status") or "complete")
+    word = FILES.get(act)
+    has_file = word is None or any(word in name and value for name, value in answer.items() if "url" in name)
+    if state in ("queued", "running") or (state == "succeeded" and not has_file):
+        raise Declined("request", "it is not ready yet; ask again shortly", answer, status=200)
+    if state in ("failed", "cancelled"):
+        raise Declined("vendor", neutral(str(answer.get("error_message") or "")) or "the vendor failed")
+
+
+# How a task goes
+
+
+def progress_of(task: dict[str, Any]) -> Progress:
+    """Where one of two clips failed the task has succeeded: there is a song. Without any result it has not."""
+    data = _data_of(task.get("data"))
+    items = [item for item in (data if isinstance(data, list) else [data]) if isinstance(item, dict)]
+    words = [state_of(item.get("status") or item.get("state") or "") for item in items]
+    state = _joint_state(state_of(task.get("status"), OWN_STATES), words)
+    if state == "succeeded" and not data:
+        state = "running"
+    reason = neutral(str(task.get("fail_reason") or ""))
+    if not reason and (state == "failed" or "failed" in words):
+        reason = reason_of(items)
+    return Progress(state, data, _percent(task.get("progress")), reason)
+
+
+def _data_of(data: Any) -> Any:
+    """Clips in their long form; the result of a lyrics task is one object, which some wrap in a list."""
+    if not isinstance(data, list):
+        return data
+    if len(data) == 1 and isinstance(data[0], dict) and "text" in data[0] and "audio_url" not in data[0]:
+        return data[0]
+    return [long_clip(clip) for clip in data if isinstance(clip, dict)]
+
+
+def _joint_state(said: State | None, clips: Sequence[State | None]) -> State | None:
+    """What the vendor says of the task, but for what its clips say otherwise."""
+    if said in ("queued", "running"):
+        return said
+    if not clips:
+        return said
+    if said is None:
+        return state_of_clips(clips)
+    if said == "failed":
+        return "succeeded" if "succeeded" in clips else "failed"
+    return "failed" if all(state == "failed" for state in clips) else said
+
+
+def state_of_clips(clips: Sequence[State | None]) -> State | None:
+    """Of a task that has no word of its own: over when all its clips are."""
+    if all(state in ("succeeded", "failed") for state in clips):
+        return "succeeded" if "succeeded" in clips else "failed"
+    if "running" in clips or "succeeded" in clips:
+        return "running"
+    return "queued" if "queued" in clips else None
+
+
+def reason_of(items: Sequence[dict[str, Any]]) -> str:
+    for item in items:
+        metadata = item.get("metadata")
+        found = item.get("error_message") or (
+            metadata.get("error_message") if isinstance(metadata, dict) else ""
+        )
+        if found:
+            return neutral(str(found))
+    return ""
+
+
+def _percent(text: Any) -> int | None:
+    found = str(text if text is not None else "").strip().removesuffix("%")
+    return int(found) if found.isdecimal() and found.isascii() and len(found) < 4 else None
+
+
+# What went wrong
+
+
+def _has_code(reply: Any) -> bool:
+    return isinstance(reply, dict) and "code" in reply
+
+
+def _is_success(reply: Any) -> bool:
+    return isinstance(reply, dict) and reply.get("code") in ("success", 1, 200)
+
+
+def neutral(reason: str) -> str:
+    """Other gateways quote the addresses that they could not reach: they are nobody's business."""
+    return "the vendor's own request failed" if _ADDRESS.search(reason) else reason
+
+
+def declined(status: int, reply: Any, action: str = "") -> Declined:
+    """Money and keys are between us and the vendor; what is wrong with the request is the caller's."""
+    reason = _reason(reply)
+    if status in (401, 402, 403):
+        return Declined("account", reason)
+    if status == 429:
+        return Declined("busy", reason)
+    if status in (404, 405) or "invalid_action" in reason:
+        return Declined("unable", f"this channel cannot do {action or 'that'}")
+    if status >= 500 or not isinstance(reply, dict) or status == 200:
+        return Declined("vendor", reason or f"the vendor answered with status {status}")
+    if not _has_code(reply):
+        return Declined("request", reason, reply, status=status)
+    code = reply["code"] if isinstance(reply["code"], str) else "invalid_request"
+    answer = {**reply, "code": code, "message": reason, "data": None}
+    return Declined("request", reason, answer, status=status)
+
+
+def _reason(reply: Any) -> str:
+    if not isinstance(reply, dict):
+        return ""
+    said = reply.get("message") or reply.get("detail") or reply.get("error") or ""
+    if isinstance(said, dict):
+        said = said.get("message") or ""
+    return neutral(str(said))
+
+
+vendor = ChatVendor(name="suno", base_url="", root="", paths={}, tasks=MappingProxyType({"suno": Gateway()}))
