@@ -89,6 +89,7 @@ DONE_BY = {
     "getNotice": ["notice show"],
     "deleteNotice": ["notice delete"],
     "listDeliveries": ["notice deliveries"],
+    "getDelivery": ["notice delivery"],
     "replayDelivery": ["notice replay"],
     "getUsage": ["usage"],
     "getStatement": ["statement"],
@@ -97,6 +98,10 @@ DONE_BY = {
     "exportUsage": ["export usage"],
     "listRequests": ["request list"],
     "getRequest": ["request show"],
+    "listTasks": ["task list"],
+    "getTask": ["task show"],
+    "cancelTask": ["task cancel"],
+    "refundTask": ["task refund"],
     "listAudit": ["audit list"],
 }
 PROCESSES = {"up", "serve", "worker", "sandbox", "migrate", "doctor"}
@@ -105,6 +110,7 @@ PROCESSES = {"up", "serve", "worker", "sandbox", "migrate", "doctor"}
 SPELLED = {
     "from": "from_",
     "emails": "email",
+    "events": "event",
     "account_id": "account",
     "user_id": "email",
     "models": "model",

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import insert
 from tests.manage.installed import Manage, opened
 
-from pronghorn.store.models import Delivery
+from pronghorn.store.models import Delivery, Task
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -79,6 +79,8 @@ async def _business(manage: Manage, account: str) -> list[tuple[str, str]]:
     await manage.patch("/markup", factor="1.2")
     await manage.patch("/markup", factor=None)
     order = await manage.post("/orders", account_id=account, amount_usd="10", provider="epay")
+    await manage.post("/plans", name="sold", allowance_usd="3", price_usd="2")
+    bought = await manage.post("/orders", account_id=account, plan="sold", provider="epay")
     made = await manage.post("/code-batches", name="spring", amount_usd="1", count=2)
     batch, (first, second) = made["id"], made["codes"]
     await manage.post("/codes/redeem", code=first["code"], account_id=account)
@@ -105,6 +107,9 @@ async def _business(manage: Manage, account: str) -> list[tuple[str, str]]:
             insert(Delivery).values(**values, id="dlv_1", data={}, status="failed", next_ms=1, created_ms=1)
         )
     await manage.post("/deliveries/dlv_1/replay")
+    await _add_task(manage, account)
+    await manage.post("/tasks/tsk_1/refund", note="silent")
+    await manage.post("/tasks/tsk_1/cancel")  # it has ended, so nothing changes
     return [
         ("budget.create", budget["id"]),
         ("budget.change", budget["id"]),
@@ -112,6 +117,8 @@ async def _business(manage: Manage, account: str) -> list[tuple[str, str]]:
         ("markup.change", "list prices"),
         ("markup.change", "list prices"),
         ("order.create", order["id"]),
+        ("plan.create", "sold"),
+        ("order.create", bought["id"]),
         ("code.create", batch),
         ("code.redeem", first["id"]),
         ("code.change", second["id"]),
@@ -125,7 +132,18 @@ async def _business(manage: Manage, account: str) -> list[tuple[str, str]]:
         ("notice.set", account),
         ("notice.delete", account),
         ("delivery.replay", "dlv_1"),
+        ("task.refund", "tsk_1"),
     ]
+
+
+async def _add_task(manage: Manage, account: str) -> None:
+    """One that was made and charged."""
+    words = {"family": "suno", "action": "music", "mode": "test", "model": "suno", "state": "succeeded"}
+    whose = {"account_id": account, "key_id": "key_1", "request_id": "req_1", "channel_id": "chn_1"}
+    moments = {"created_ms": 1, "finished_ms": 2, "deadline_ms": 3, "due_ms": 3}
+    more = {"credential": "c", "request": "sealed", "cost": 5, "attempts": []}
+    async with manage.gateway.database.write() as tx:
+        await tx.execute(insert(Task).values(id="tsk_1", **words, **whose, **moments, **more))
 
 
 async def _changing_routes_without(manage: Manage, calls: list[str]) -> list[str]:

@@ -62,6 +62,7 @@ def there(installation: Installation) -> dict[str, str]:
         "channel_id": made["id"],
         "token_id": manage("POST", "/tokens", {"name": "t"})["id"],
         "request_id": "req_000000000000000000000000",
+        "task_id": "00000000-0000-0000-0000-000000000000",
         "order_id": "ord_0000000000000000",
         "name": "g",
         "model": "m",

@@ -35,6 +35,7 @@ COMMANDS = {
     "subscription": ("pronghorn.cli.subscription", "Subscriptions: which account has which plan."),
     "notice": ("pronghorn.cli.notice", "Notices of a low balance, by e-mail and webhook."),
     "request": ("pronghorn.cli.request", "The usage log."),
+    "task": ("pronghorn.cli.task", "Tasks: long jobs at media vendors. List, show, cancel, refund."),
     "usage": ("pronghorn.cli.usage", "Requests, tokens and costs by hour or day, and by what you like."),
     "statement": ("pronghorn.cli.statement", "Monthly statements of accounts, also as HTML and PDF."),
     "export": ("pronghorn.cli.export", "The usage log, ledger entries and usage as CSV or Parquet."),

@@ -20,11 +20,13 @@ from sqlalchemy import (
     true,
     union_all,
 )
+from sqlalchemy.orm import aliased
 
 from pronghorn.ledger.prices import recomputed
 from pronghorn.ledger.repository import account_book
 from pronghorn.store import Tx
 from pronghorn.store.models import (
+    Audit,
     BudgetLease,
     BudgetWindow,
     Code,
@@ -36,6 +38,7 @@ from pronghorn.store.models import (
     Order,
     Request,
     Server,
+    Task,
     Wallet,
 )
 
@@ -208,11 +211,19 @@ class Paper(NamedTuple):
     where: ColumnElement[bool] = true()
 
 
+_Refund = aliased(Entry)
+_is_refunded = exists().where(_Refund.reference == literal("refund:").concat(Task.id))
+_PAID_OUTSIDE = Order.provider != "balance"
 _PAPERS = (
     Paper("charge", "charge", Request, Request.id, Request.cost),
     Paper("charge", "charge", Hold, Hold.id, Hold.posted, Hold.state == "posted"),
     Paper("shortfall", "shortfall", Request, Request.id, Request.shortfall),
-    Paper("top_up", "order", Order, Order.id, Order.amount, Order.status == "paid"),
+    Paper("refund", "refund", Task, Task.id, Task.cost, _is_refunded),
+    # Tasks are forgotten one day; that somebody gave their cost back is not.
+    Paper("refund", "refund", Audit, Audit.subject, literal(0), Audit.action == "task.refund"),
+    Paper("top_up", "order", Order, Order.id, Order.amount, (Order.status == "paid") & _PAID_OUTSIDE),
+    Paper("plan", "plan", Order, Order.id, Order.amount, Order.subscription_id.is_not(None) & _PAID_OUTSIDE),
+    Paper("plan", "order", Order, Order.id, Order.amount, not_(_PAID_OUTSIDE)),
     Paper(
         "redeem",
         "code",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.kit.clock import Clock
@@ -11,6 +12,9 @@ from pronghorn.relay.probe import Prober
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 from pronghorn.store.failures import translated
+
+if TYPE_CHECKING:
+    from pronghorn.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class ManageContext:
     prober: Prober
     on_change: Callable[[], Awaitable[None]]
     """Called after each committed change, so that this process looks again at once."""
+    tasks: Callable[[], Awaitable["Tasks"]]
+    """Made when it is first needed."""
 
     @property
     def now_ms(self) -> int:

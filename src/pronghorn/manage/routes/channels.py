@@ -13,7 +13,8 @@ from pronghorn.manage.paging import Page
 from pronghorn.manage.routes.given import Actor, Context, Part
 from pronghorn.manage.services import channel_health, channels
 from pronghorn.manage.services.channels import Channel, ChannelChange, NewChannel
-from pronghorn.relay.probe import SANDBOX, CredentialTest
+from pronghorn.relay.probe import CredentialTest
+from pronghorn.routing.load import SANDBOX
 
 _TAGS = ["channels"]
 
