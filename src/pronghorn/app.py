@@ -38,15 +38,15 @@ from pronghorn.store.models import JournalCursor, Server
 from pronghorn.upstream import Client
 
 if TYPE_CHECKING:
-    from pronghorn import tasks
     from pronghorn.api import sockets
     from pronghorn.api import tasks as task_doors
     from pronghorn.relay import realtime, realtime_tab
+    from pronghorn.tasks import service as tasks
 else:
     # They cost megabytes that a server without WebSockets, or without long jobs, never needs.
     sockets = Later("pronghorn.api.sockets")
     task_doors = Later("pronghorn.api.tasks")
-    tasks = Later("pronghorn.tasks")
+    tasks = Later("pronghorn.tasks.service")
     realtime = Later("pronghorn.relay.realtime")
     realtime_tab = Later("pronghorn.relay.realtime_tab")
 

@@ -19,8 +19,6 @@ from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 from pronghorn.store.failures import translated
 
-ADDRESS = "address"
-"""The file in the data folder that says which process serves it, and where commands on this machine reach it."""
 _OTHER_VERSION = ("no such table", "no such column", "has no column", "does not exist")
 """SQLite's words and PostgreSQL's."""
 

@@ -1,16 +1,15 @@
 """The running server of a data folder, as commands on the same machine reach it: through the management API."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 from sqlalchemy import select
 
-from pronghorn.cli.installation import ADDRESS, CommandFailed, Installation
+from pronghorn.cli.addresses import address_of
+from pronghorn.cli.installation import CommandFailed, Installation
 from pronghorn.errors import Unauthenticated
 from pronghorn.manage.services import tokens
 from pronghorn.store import models as table
@@ -48,18 +47,6 @@ class Server:
         if status >= 400 and isinstance(found, dict) and "error" in found:
             raise CommandFailed(found["error"]["message"])
         return found
-
-
-def address_of(data: Path) -> str | None:
-    """Where the server of this data folder listens; None if there is none on this machine."""
-    try:
-        pid, _, url = (data / ADDRESS).read_text().partition(" ")
-        os.kill(int(pid), 0)
-    except PermissionError:
-        return url  # it lives, as another user's process
-    except (OSError, ValueError):
-        return None  # no file, or one that a server left behind that was killed
-    return url
 
 
 @asynccontextmanager

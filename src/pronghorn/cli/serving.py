@@ -11,7 +11,7 @@ import uvicorn
 
 from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.app import Gateway
-from pronghorn.cli.installation import ADDRESS
+from pronghorn.cli.addresses import ADDRESS
 from pronghorn.cli.listening import own_url
 from pronghorn.kit.later import Later
 

@@ -2,22 +2,29 @@
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 import structlog
 import typer
 
 from pronghorn import observability
 from pronghorn.accounts import secrets
-from pronghorn.cli import options, server
+from pronghorn.cli import options
+from pronghorn.cli.addresses import address_of
 from pronghorn.cli.stopping import stop_event
 from pronghorn.commerce import jobs
 from pronghorn.kit.clock import SystemClock
+from pronghorn.kit.later import Later
 from pronghorn.ledger import posting
 from pronghorn.settings import Settings
 from pronghorn.store import Database
 from pronghorn.tasks.engine import Engine
-from pronghorn.tasks.mirror import Mirror
 from pronghorn.upstream import Client
+
+if TYPE_CHECKING:
+    from pronghorn.tasks import mirror
+else:
+    mirror = Later("pronghorn.tasks.mirror")
 
 POLL_S = 0.25
 """The log and the balances are at most one second old; a posting has its price, so not more often than that needs."""
@@ -54,7 +61,7 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
     doing = asyncio.gather(
         jobs.run_forever(jobs.Services(database, vault, settings, clock)),
         Engine(database, vault, settings, clock, client, base_url=_base_url(settings)).run_forever(),
-        Mirror(database, vault, settings, clock).run_forever(),
+        *([mirror.Mirror(database, vault, settings, clock).run_forever()] if settings.media_store else []),
     )
     try:
         while not stop.is_set():
@@ -80,4 +87,4 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
 
 def _base_url(settings: Settings) -> str:
     """Where this machine's server listens, for links without a `public_url`."""
-    return server.address_of(settings.data) or f"http://{settings.host}:{settings.port}"
+    return address_of(settings.data) or f"http://{settings.host}:{settings.port}"

@@ -14,7 +14,7 @@ from pronghorn.store import Database, Tx
 from pronghorn.store.failures import translated
 
 if TYPE_CHECKING:
-    from pronghorn.tasks import Tasks
+    from pronghorn.tasks.service import Tasks
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,4 @@
-"""Tasks: long jobs at media vendors. A server submits them, a worker sees them to their end."""
+"""Tasks: long jobs at media vendors. A server submits them, a worker sees them to their end.
 
-from pronghorn.tasks.service import Tasks, Wanted
-from pronghorn.tasks.view import View
-
-__all__ = ["Tasks", "View", "Wanted"]
+Doors ask `tasks.service`, the worker runs `tasks.engine`: neither needs what the other imports.
+"""

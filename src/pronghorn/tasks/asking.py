@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from pronghorn.errors import UpstreamError
-from pronghorn.relay.endpoints import JSON
 from pronghorn.routing import Channel
 from pronghorn.upstream import Call, Client, Deadlines, request_head
 from pronghorn.vendors.task import Ask
@@ -28,7 +27,7 @@ async def ask(
     head += channel.vendor.auth.head(channel.credential(place)) + b"accept: application/json\r\n" + lines
     body = b""
     if wanted.body is not None:
-        head += b"content-type: %b\r\n" % JSON
+        head += b"content-type: application/json\r\n"
         body = msgspec.json.encode(wanted.body)
     call = Call(channel.origin, head, body, is_repeatable=wanted.method == "GET")
     answer = await client.send(call, deadlines, whole=True, limit=MAX_ANSWER_BYTES)

@@ -11,12 +11,10 @@ from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.reading import binary
 from pronghorn.tasks.family import Family
 from pronghorn.tasks.job import Bill, Job, trimmed
+from pronghorn.tasks.repository import SUBMIT_MS
 from pronghorn.tasks.view import View, sealed
 from pronghorn.vendors.task import Parent, Submission
 from pronghorn.wire.usage import Usage
-
-SUBMIT_MS = 150_000
-"""Longer than any vendor may take to accept: after that the server that asked is taken to be dead."""
 
 
 class Wanted(msgspec.Struct, kw_only=True):

@@ -20,7 +20,6 @@ from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 from pronghorn.tasks import asking, ending, repository
 from pronghorn.tasks.channels import Channels, Where
-from pronghorn.tasks.draft import SUBMIT_MS
 from pronghorn.tasks.family import load
 from pronghorn.tasks.links import Links
 from pronghorn.tasks.outlook import Outlook
@@ -260,7 +259,7 @@ class Engine:
         adapter = channel.vendor.tasks[row.family]
         now_ms = self._now_ms()
         asked = adapter.find(row.id)
-        may_be_told = now_ms - row.created_ms < FIND_FOR_MS + SUBMIT_MS
+        may_be_told = now_ms - row.created_ms < FIND_FOR_MS + repository.SUBMIT_MS
         if asked is None:
             # The vendor may still name it, where it can reach us.
             await self._wait_or_end(row, now_ms, waits=may_be_told and self._is_reachable)

@@ -18,13 +18,13 @@ from pronghorn.tasks.family import load
 from pronghorn.tasks.fetching import Fetched, Home, fetch, home_of
 from pronghorn.tasks.kinds import ANY, kind_of
 from pronghorn.tasks.links import addresses
-from pronghorn.tasks.service import Tasks
 from pronghorn.tasks.shelf import Copy, Shelf, ShelfError
 from pronghorn.tasks.span import Span
 from pronghorn.tasks.view import View
 
 if TYPE_CHECKING:
     from pronghorn.tasks import thumbnails
+    from pronghorn.tasks.service import Tasks
 else:
     thumbnails = Later("pronghorn.tasks.thumbnails")
 
@@ -58,7 +58,7 @@ class Medium(NamedTuple):
 class Media:
     """One for the process."""
 
-    def __init__(self, tasks: Tasks, settings: Settings, clock: Clock) -> None:
+    def __init__(self, tasks: "Tasks", settings: Settings, clock: Clock) -> None:
         self._tasks = tasks
         self._settings = settings
         self._clock = clock

@@ -16,6 +16,8 @@ _COLUMNS = tuple(Task.__table__.columns)
 _OPEN = text("finished_ms IS NULL")
 """As it stands in the index."""
 MAX_LISTED = 1_000
+SUBMIT_MS = 150_000
+"""Longer than any vendor may take to accept: after that the server that asked is taken to be dead."""
 CLAIM_MS = 60_000
 """How long a task is taken for: longer than one look takes."""
 

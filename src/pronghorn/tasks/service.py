@@ -15,7 +15,7 @@ from pronghorn.routing.load import SANDBOX
 from pronghorn.settings import Settings
 from pronghorn.store import Database
 from pronghorn.tasks import asking, ending, repository, waking
-from pronghorn.tasks.draft import SUBMIT_MS, Wanted, endpoint_of
+from pronghorn.tasks.draft import Wanted
 from pronghorn.tasks.family import load
 from pronghorn.tasks.links import Links, own_address
 from pronghorn.tasks.submitting import Submitter
@@ -23,8 +23,6 @@ from pronghorn.tasks.verdict import parent_gone
 from pronghorn.tasks.view import View, opened
 from pronghorn.upstream import Client, Deadlines
 from pronghorn.vendors.task import Ask
-
-__all__ = ["SUBMIT_MS", "Tasks", "Wanted", "endpoint_of"]
 
 
 class Tasks:

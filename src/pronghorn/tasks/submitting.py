@@ -39,7 +39,7 @@ from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 from pronghorn.store.answering import answering
 from pronghorn.tasks import asking, ending, repository
-from pronghorn.tasks.draft import SUBMIT_MS, Wanted, drafted, endpoint_of, go_on, row_of, submission
+from pronghorn.tasks.draft import Wanted, drafted, endpoint_of, go_on, row_of, submission
 from pronghorn.tasks.family import Family, load
 from pronghorn.tasks.links import Links, own_address
 from pronghorn.tasks.verdict import parent_gone, taken_over, unknown_outcome, verdict
@@ -318,7 +318,7 @@ class Submitter:
             "channel_id": view.channel_id,
             "credential": view.credential,
             "request": sealed(view.job, self._vault),
-            "due_ms": self._now_ms() + SUBMIT_MS,
+            "due_ms": self._now_ms() + repository.SUBMIT_MS,
         }
         async with self._database.write() as tx:
             return await repository.change(tx, view.id, view.fence, values)

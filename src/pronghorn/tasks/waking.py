@@ -8,8 +8,7 @@ from sqlalchemy import text, update
 from pronghorn.store import Tx
 from pronghorn.store.models import Task
 from pronghorn.tasks.asking import LOOKING, SUBMITTING
-from pronghorn.tasks.draft import SUBMIT_MS
-from pronghorn.tasks.repository import CLAIM_MS
+from pronghorn.tasks.repository import CLAIM_MS, SUBMIT_MS
 
 EVERY_MS = 1_000
 BUSY_MS = int(min(CLAIM_MS - LOOKING.total * 1000, SUBMIT_MS - SUBMITTING.total * 1000))

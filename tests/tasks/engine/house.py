@@ -25,8 +25,10 @@ from pronghorn.routing import Grant, Loader
 from pronghorn.settings import Settings
 from pronghorn.store import Database, revision
 from pronghorn.store import models as tables
-from pronghorn.tasks import Tasks, View, Wanted
+from pronghorn.tasks.draft import Wanted
 from pronghorn.tasks.engine import Engine
+from pronghorn.tasks.service import Tasks
+from pronghorn.tasks.view import View
 from pronghorn.upstream import Client
 from pronghorn.vendors.base import ChatVendor
 from pronghorn.vendors.suno import Gateway

@@ -15,7 +15,7 @@ from tests.tasks.engine.house import PRICE, House, Studio, known_studios
 from pronghorn.errors import PronghornError
 from pronghorn.store import Database
 from pronghorn.tasks.engine import FIND_FOR_MS
-from pronghorn.tasks.service import SUBMIT_MS
+from pronghorn.tasks.repository import SUBMIT_MS
 
 SONG = [{"id": "clip-1", "status": "complete"}]
 USD_10 = 10 * 10**9

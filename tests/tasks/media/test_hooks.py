@@ -14,8 +14,7 @@ from tests.tasks.media.gallery import Gallery
 from pronghorn.store import Database
 from pronghorn.store.models import Account, Task
 from pronghorn.tasks import repository
-from pronghorn.tasks.repository import CLAIM_MS
-from pronghorn.tasks.service import SUBMIT_MS
+from pronghorn.tasks.repository import CLAIM_MS, SUBMIT_MS
 from pronghorn.tasks.waking import wake
 
 NOW_MS = 1_780_000_000_250

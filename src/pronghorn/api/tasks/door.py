@@ -10,8 +10,8 @@ from pronghorn.convert.errors import JSON_HEADER, Rendered
 from pronghorn.errors import BadRequest, MethodNotAllowed, NotFound, PronghornError
 from pronghorn.relay.incoming import Incoming, Sink
 from pronghorn.routing import Grant
-from pronghorn.tasks import Tasks
 from pronghorn.tasks.media import Media
+from pronghorn.tasks.service import Tasks
 from pronghorn.tasks.view import Link, View
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from pronghorn.api.tasks.door import Answer, Handler, Open, Routes, Visit, look_
 from pronghorn.convert import errors
 from pronghorn.convert.errors import Rendered
 from pronghorn.errors import NotFound, PronghornError
-from pronghorn.tasks import View
+from pronghorn.tasks.view import View
 
 MAX_BODY_BYTES = 1024 * 1024
 LONGEST_ID = 400

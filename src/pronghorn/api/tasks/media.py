@@ -15,8 +15,9 @@ from pronghorn.convert import errors
 from pronghorn.convert.errors import Rendered
 from pronghorn.errors import BadRequest, CallerGone, NotFound, PronghornError, UpstreamError
 from pronghorn.relay.incoming import Headers, Sink
-from pronghorn.tasks import View, span
+from pronghorn.tasks import span
 from pronghorn.tasks.media import Medium
+from pronghorn.tasks.view import View
 
 LEAST_WIDTH, MOST_WIDTH = 16, 1024
 KEEP_S = 86_400

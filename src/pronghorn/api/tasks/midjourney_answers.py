@@ -7,7 +7,7 @@ import msgspec
 from pronghorn.api.tasks.door import Answer, Asked
 from pronghorn.convert.errors import JSON_HEADER, Rendered
 from pronghorn.errors import LimitReached, PronghornError, UpstreamLimited, UpstreamRejected
-from pronghorn.tasks import View
+from pronghorn.tasks.view import View
 from pronghorn.wire.midjourney import words
 
 FAMILY = "midjourney"

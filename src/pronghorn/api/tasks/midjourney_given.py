@@ -11,7 +11,7 @@ from pronghorn.api.tasks.door import Asked, take
 from pronghorn.commerce.targets import check_url
 from pronghorn.errors import BadRequest
 from pronghorn.kit.network import may_reach, parse_network
-from pronghorn.tasks import View
+from pronghorn.tasks.view import View
 from pronghorn.wire.midjourney import prompt
 
 Body = dict[str, Any]

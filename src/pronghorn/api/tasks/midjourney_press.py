@@ -10,7 +10,7 @@ from pronghorn.api.tasks.midjourney_given import Body, body_of, refused, text_of
 from pronghorn.api.tasks.midjourney_submit import finished, submit, wanted_of
 from pronghorn.errors import Conflict, PronghornError, UpstreamError
 from pronghorn.kit.ids import request_id
-from pronghorn.tasks import View
+from pronghorn.tasks.view import View
 from pronghorn.vendors.midjourney import MidjourneyAdapter
 from pronghorn.vendors.task import Ask
 from pronghorn.wire.midjourney import buttons, prompt, words

@@ -3,7 +3,8 @@
 from pronghorn.api.tasks.door import Answer, Asked, take, take_callback
 from pronghorn.api.tasks.midjourney_answers import FAMILY, submitted
 from pronghorn.api.tasks.midjourney_given import Body, body_of, refused, speed_of, text_of
-from pronghorn.tasks import View, Wanted
+from pronghorn.tasks.draft import Wanted
+from pronghorn.tasks.view import View
 
 PRESSING = ("customId", "content", "taskId")
 """Members that go on from another task; here they would have one pressed that nobody has looked at."""

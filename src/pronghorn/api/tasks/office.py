@@ -19,9 +19,9 @@ from pronghorn.relay.idempotency import IDEMPOTENCY_KEY, Idempotency
 from pronghorn.relay.incoming import Incoming, Sink
 from pronghorn.routing import Loader
 from pronghorn.settings import Settings
-from pronghorn.tasks import Tasks
+from pronghorn.tasks.draft import endpoint_of
 from pronghorn.tasks.media import Media
-from pronghorn.tasks.service import endpoint_of
+from pronghorn.tasks.service import Tasks
 
 ROUTE = endpoint_of("tasks")
 log = structlog.get_logger()

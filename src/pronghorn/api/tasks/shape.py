@@ -4,11 +4,10 @@ from typing import Any
 
 from pronghorn.kit.clock import iso
 from pronghorn.kit.money import format_usd
-from pronghorn.tasks import View
 from pronghorn.tasks.ending import TIMEOUT
 from pronghorn.tasks.family import Family
 from pronghorn.tasks.links import addresses
-from pronghorn.tasks.view import Link
+from pronghorn.tasks.view import Link, View
 
 
 def shown(view: View, family: Family, link: Link) -> dict[str, Any]:

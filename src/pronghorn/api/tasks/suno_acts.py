@@ -9,8 +9,8 @@ from pronghorn.api.tasks.door import Answer, Asked, Routes, take
 from pronghorn.api.tasks.suno_order import FAMILY, envelope, order, owner, shown
 from pronghorn.commerce import targets
 from pronghorn.errors import BadRequest, UnsupportedMediaType
-from pronghorn.tasks import View
 from pronghorn.tasks.links import PREFIX
+from pronghorn.tasks.view import View
 from pronghorn.wire.suno import name_of_act
 
 _OWN_LINK = re.compile(re.escape(PREFIX) + r"([\w-]+)/([\w.-]+)/([0-9a-f]+)", re.ASCII)

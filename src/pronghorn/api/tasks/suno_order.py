@@ -5,7 +5,8 @@ from typing import Any
 
 from pronghorn.api.tasks.door import Answer, Asked, take_callback
 from pronghorn.errors import BadRequest
-from pronghorn.tasks import View, Wanted
+from pronghorn.tasks.draft import Wanted
+from pronghorn.tasks.view import View
 
 FAMILY = "suno"
 MOST_CLIPS = 50

@@ -8,8 +8,9 @@ from pronghorn.api.tasks.suno_refusal import envelope as told
 from pronghorn.api.tasks.suno_refusal import refused
 from pronghorn.convert.errors import Rendered
 from pronghorn.errors import BadRequest, ModelNotFound, NoChannel, PronghornError
-from pronghorn.tasks import View, Wanted
+from pronghorn.tasks.draft import Wanted
 from pronghorn.tasks.families.udio import song_count, song_of
+from pronghorn.tasks.view import View
 from pronghorn.wire.udio import place_of, song_id_of
 
 FAMILY = "udio"

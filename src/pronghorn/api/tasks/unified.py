@@ -10,7 +10,7 @@ from pronghorn.convert import errors
 from pronghorn.convert.errors import Rendered
 from pronghorn.errors import BadRequest, NotFound, PronghornError
 from pronghorn.relay.incoming import Sink
-from pronghorn.tasks import View
+from pronghorn.tasks.view import View
 from pronghorn.vendors.task import ENDED
 
 PATH = "/v1/tasks"

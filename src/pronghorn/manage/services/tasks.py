@@ -14,7 +14,8 @@ from pronghorn.manage.paging import Page, Window, fetch
 from pronghorn.manage.services import requests
 from pronghorn.store import Tx
 from pronghorn.store import models as table
-from pronghorn.tasks import Tasks, refunding
+from pronghorn.tasks import refunding
+from pronghorn.tasks.service import Tasks
 from pronghorn.vendors.task import State
 
 Status = State
