@@ -177,7 +177,7 @@ async def test_a_server_that_lost_its_channel_is_not_replaced_by_another(stage: 
             (502, "", ""),
         ),
         (200, {"code": "internal_error", "message": "oops"}, (502, "fail_to_fetch_task", "oops")),
-        (404, None, (502, "fail_to_fetch_task", "cannot do")),
+        (404, None, (400, "invalid_request", "cannot do")),
     ],
 )
 async def test_what_a_vendor_refuses_costs_nothing_and_says_no_secret(
@@ -243,7 +243,7 @@ async def test_gcui_sings_writes_goes_on_and_joins(stage: Stage) -> None:
     assert await caller.spent() == nano(*prices)
     cover = {"task": "cover", "cover_clip_id": clip["id"], "tags": "x"}
     status, code, message = await caller.refused("POST", "/suno/submit/music", cover)
-    assert (status, code) == (502, "fail_to_fetch_task") and "cover_clip_id" in message
+    assert (status, code) == (400, "invalid_request") and "cover_clip_id" in message
     assert await caller.spent() == nano(*prices)
 
 
