@@ -2,7 +2,6 @@
 
 import pytest
 
-from pronghorn.commerce import deliveries
 from pronghorn.commerce.targets import MAX_CHARACTERS, check_url, origin
 from pronghorn.errors import BadRequest
 
@@ -70,7 +69,7 @@ def test_a_url_that_can_be_asked_is_taken(url: str) -> None:
 )
 def test_any_other_is_refused_by_name_and_not_quoted(url: str) -> None:
     with pytest.raises(BadRequest, match="callback_url") as caught:
-        deliveries.check_url(url, ALLOWED)
+        check_url(url, ALLOWED)
     assert caught.value.param == "callback_url"
     assert "S3CRET" not in caught.value.message
     with pytest.raises(BadRequest, match="notifyHook"):

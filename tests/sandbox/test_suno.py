@@ -378,9 +378,9 @@ async def upload(suno: Singer, data: bytes, kind: str = "audio/mpeg", status: in
         return web.Response(body=data, content_type=kind)
 
     app = web.Application()
-    app.add_routes([web.get("/demo.mp3", send)])
+    app.add_routes([web.get("/files/demo.mp3", send)])
     async with served(app) as url:
-        return await suno.post("/suno/uploads/audio-url", {"url": f"{url}/demo.mp3"}, status=status)
+        return await suno.post("/suno/uploads/audio-url", {"url": f"{url}/files/demo.mp3"}, status=status)
 
 
 async def test_an_upload_is_fetched_and_goes_on(suno: Singer) -> None:
@@ -406,6 +406,21 @@ async def test_what_is_no_sound_is_not_uploaded(suno: Singer) -> None:
     for url in ("", "ftp://files.example/a.mp3", "http://127.0.0.1:9/a.mp3"):
         answer = await suno.post("/suno/uploads/audio-url", {"url": url}, status=400)
         assert answer["message"].startswith(("url", "the url"))
+
+
+async def test_a_test_key_reaches_nothing_else_in_the_house(suno: Singer) -> None:
+    seen: list[str] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        raise web.HTTPFound("/private")
+
+    app = web.Application()
+    app.add_routes([web.get("/private", note), web.get("/files/leads-on", note)])
+    async with served(app) as url:
+        for address in (f"{url}/private", f"{url}/files/leads-on", "http://169.254.169.254/files/a.mp3"):
+            await suno.post("/suno/uploads/audio-url", {"url": address}, status=400)
+    assert seen == ["/files/leads-on"], "no redirect is followed, and no other path is asked for"
 
 
 async def test_what_can_be_had_of_a_clip(suno: Singer) -> None:

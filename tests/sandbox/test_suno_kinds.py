@@ -189,9 +189,9 @@ async def test_sunoapi_works_on_uploads(suno: Singer, path: str, length_s: float
         return web.Response(body=file, content_type="audio/mpeg")
 
     app = web.Application()
-    app.add_routes([web.get("/a.mp3", send)])
+    app.add_routes([web.get("/files/a.mp3", send)])
     async with served(app) as url:
-        body = OWN | {"uploadUrl": f"{url}/a.mp3", "defaultParamFlag": True, "continueAt": 3}
+        body = OWN | {"uploadUrl": f"{url}/files/a.mp3", "defaultParamFlag": True, "continueAt": 3}
         task_id = await begun(suno, f"generate/{path}", body)
     suno.clock.advance(2.0)
     song = (await record(suno, task_id))["response"]["sunoData"][0]

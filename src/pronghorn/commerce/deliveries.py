@@ -11,7 +11,6 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.commerce.targets import check_url as check_url
 from pronghorn.commerce.targets import origin
 from pronghorn.errors import Conflict, NotFound
 from pronghorn.kit.ids import new_id
