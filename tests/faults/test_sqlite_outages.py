@@ -23,8 +23,8 @@ from pronghorn.ledger.audit import audit
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 PER_CALL = {"per_call_usd": "0.0001"}
-BUSY_S = 8.0
-"""SQLite waits 5 s for the lock."""
+BUSY_S = 11.0
+"""SQLite waits 5 s for the lock, and one who came before may be waiting for it."""
 FOREVER = resource.RLIM_INFINITY
 
 
