@@ -208,9 +208,13 @@ class House:
                     created_ms=1,
                 )
             )
-            await repository.adjust(tx, ACCOUNT, "live", usd * 10**9, note="", now_ms=1)
             await revision.bump(tx)
+        await self.pay_in(usd)
         await self.start()
+
+    async def pay_in(self, usd: int) -> None:
+        async with self.database.write() as tx:
+            await repository.adjust(tx, ACCOUNT, "live", usd * 10**9, note="", now_ms=1)
 
     async def start(self) -> None:
         """A new life of the server and the worker: what the one before had in memory is gone."""
