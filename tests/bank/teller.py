@@ -37,8 +37,8 @@ PRICE = Price(PriceDocument(per_call_usd="0.000000001"))
 """A nano-dollar a call: a request costs what it says it used."""
 ATTEMPTS = 3
 LONG_S = 1_000.0
-UNANSWERED = (Lost, OperationalError, InterfaceError)
-"""The database does not answer now: a reason to ask again later, and the only one."""
+UNANSWERED = (Lost, OperationalError, InterfaceError, Unavailable)
+"""The database does not answer now, as its driver or as the gateway says it: the only reason to ask again later."""
 
 Pause = Callable[[], Awaitable[None]]
 
