@@ -9,14 +9,13 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import aiohttp
 import standardwebhooks
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from pronghorn.commerce.undelivered import Undelivered
-from pronghorn.kit.network import may_reach, parse_network
+from pronghorn.kit.guard import PrivateAddress, guard
 
 TIMEOUT_S = 10.0
 MAX_READ_BYTES = 64 * 1024
@@ -56,7 +55,7 @@ async def send(
 
 async def _post(url: str, headers: dict[str, str], body: bytes, allowed: tuple[str, ...]) -> int:
     connector = aiohttp.TCPConnector(
-        socket_factory=_guard(allowed), resolver=_Names(), limit=1, force_close=True
+        socket_factory=guard(allowed), resolver=_Names(), limit=1, force_close=True
     )
     session = aiohttp.ClientSession(
         connector=connector,
@@ -97,28 +96,9 @@ class _Names(AbstractResolver):
         """Nothing is kept open."""
 
 
-class _Private(OSError):
-    """The address lies in a private network."""
-
-
-def _guard(allowed: tuple[str, ...]) -> Any:
-    """Looks at each address at the moment in which it would be connected, however it was written or found."""
-    networks = [parse_network(text, strict=False) for text in allowed]
-
-    def socket_to(address: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, place = address
-        if not may_reach(str(place[0]), networks):
-            raise _Private(
-                "its address is private; the setting fetch_allow says which of those may be reached"
-            )
-        return socket.socket(family, kind, protocol)
-
-    return socket_to
-
-
 def _reason(error: Exception) -> str:
     cause = getattr(error, "os_error", error)
-    if isinstance(cause, _Private):
+    if isinstance(cause, PrivateAddress):
         return str(cause)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its host has no address"
