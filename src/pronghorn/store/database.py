@@ -4,6 +4,7 @@ On SQLite all writes of a process go through one connection, so that they queue 
 write transaction takes the lock at its beginning.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -84,8 +85,24 @@ def _limit_waiting(connection: Any, _record: object) -> None:
     connection.run_async(lambda driver: driver.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}"))
 
 
+class _SQLiteConnection(sqlite3.Connection):
+    """Lets go of its lock when it is closed.
+
+    SQLite itself closes no connection of which a statement is half read: where a transaction is cancelled in the
+    middle of a SELECT, everybody would wait until the garbage collector finds the cursor.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # it is closed already
+            self.rollback()
+        super().close()
+
+
 def _sqlite_engine(url: str, *, pool_size: int, begin: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=30)
+    factory = {"factory": _SQLiteConnection}
+    engine = create_async_engine(
+        url, connect_args=factory, pool_size=pool_size, max_overflow=0, pool_timeout=30
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
