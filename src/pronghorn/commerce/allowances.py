@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, insert, select, text, update
 
 from pronghorn.ledger import pots, repository
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.ledger.repository import account_book
 from pronghorn.store import Tx
-from pronghorn.store.models import Allowance, Entry, Order, Wallet
+from pronghorn.store.models import Allowance, Entry, Order
 
 
 class Funds(NamedTuple):
@@ -30,8 +31,7 @@ class Funds(NamedTuple):
 
 async def catch_up(tx: Tx, account_id: str) -> Funds:
     """Lock the wallet, and count what has left it since the last time as used."""
-    wallet = (Wallet.account_id == account_id, Wallet.mode == "live")
-    await tx.execute(select(Wallet.balance).where(*wallet).with_for_update())
+    await AccountPot(account_id, "live").lock(tx)
     funds = (await _funds(tx, [account_id]))[account_id]
     rows = await _open(tx, [account_id])
     for row, part in zip(rows, _shares(rows, funds.gone), strict=True):

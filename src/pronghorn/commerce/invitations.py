@@ -17,10 +17,10 @@ from pronghorn.commerce import spelling
 from pronghorn.errors import BadRequest, Conflict
 from pronghorn.kit.money import parse_usd
 from pronghorn.ledger import repository
-from pronghorn.ledger.pots import dialect_insert
+from pronghorn.ledger.pots import AccountPot, dialect_insert
 from pronghorn.settings import Settings
 from pronghorn.store import Tx
-from pronghorn.store.models import Account, Invitation, Invite, Membership, Wallet
+from pronghorn.store.models import Account, Invitation, Invite, Membership
 
 log = structlog.get_logger()
 
@@ -153,22 +153,14 @@ async def _reward(tx: Tx, invitee_id: str, now_ms: int) -> None:
         return
     try:
         async with tx.begin_nested():
-            await _lock_wallets(tx, found.inviter_account_id, invitee_id)
+            for account_id in sorted([found.inviter_account_id, invitee_id]):
+                await AccountPot(account_id, "live").lock(tx)
             marked = await tx.execute(update(Invitation).where(*open_).values(rewarded_ms=now_ms))
             if marked.rowcount:
                 await _pay(tx, found.inviter_account_id, found.inviter_reward, invitee_id, "inviter", now_ms)
                 await _pay(tx, invitee_id, found.invitee_reward, invitee_id, "invitee", now_ms)
     except Conflict as error:
         log.warning("invitation.unrewarded", invitee=invitee_id, error=error.message)
-
-
-async def _lock_wallets(tx: Tx, *account_ids: str) -> None:
-    await tx.execute(
-        select(Wallet.account_id)
-        .where(Wallet.account_id.in_(account_ids), Wallet.mode == "live")
-        .order_by(Wallet.account_id)
-        .with_for_update()
-    )
 
 
 async def _pay(tx: Tx, account_id: str, amount: int, invitee_id: str, whose: str, now_ms: int) -> None:

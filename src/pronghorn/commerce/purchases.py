@@ -16,8 +16,9 @@ from pronghorn.errors import BadRequest, Conflict, IdempotencyMismatch
 from pronghorn.kit.currency import parse_rate
 from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_usd
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.store import Tx
-from pronghorn.store.models import Order, Wallet
+from pronghorn.store.models import Order
 
 BALANCE = "balance"
 """What stands where other orders have their provider."""
@@ -77,8 +78,7 @@ async def _begin(tx: Tx, act: Act, order: Any, reference: str) -> str:
 
 async def _queue_up(tx: Tx, account_id: str) -> None:
     """Of two clicks at once the second one waits here, and then sees the order of the first."""
-    wallet = (Wallet.account_id == account_id, Wallet.mode == "live")
-    await tx.execute(select(Wallet.balance).where(*wallet).with_for_update())
+    await AccountPot(account_id, "live").lock(tx)
 
 
 async def _check_no_double(tx: Tx, account_id: str, plan: str, now_ms: int) -> None:

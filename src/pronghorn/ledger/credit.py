@@ -180,8 +180,8 @@ class Credit:
 
     async def move(self, tx: Tx, purses: Sequence[Purse], amount: int) -> None:
         """Return `amount` of each purse, which the caller has taken, within a transaction that does more with it."""
-        for purse in purses:
-            await purse.pot.unlease(tx, self._server, self._epoch, amount)
+        for pot in sorted([purse.pot for purse in purses], key=pots.order):
+            await pot.unlease(tx, self._server, self._epoch, amount)
 
     async def give_back_idle(self) -> None:
         """Return the leases of accounts and budgets that have not been used for a while."""

@@ -1,7 +1,7 @@
 """Pots: what credit is leased of, a wallet or the window of a budget. Each function takes an open transaction.
 
-Whoever changes a pot and its leases locks the pot first, wallets before windows: in two orders, two servers would
-deadlock.
+Whoever changes a pot and its leases locks the pot first, wallets before windows, and several of a kind by name as
+Python sorts them, which a database's collation may not: in two orders, two servers would deadlock.
 """
 
 from dataclasses import dataclass, field
@@ -72,8 +72,12 @@ class AccountPot(NamedTuple):
     def name(self) -> str:
         return f"{self.account_id}/{self.mode}"
 
+    async def lock(self, tx: Tx) -> int:
+        """Gives the balance, of which nobody else takes or leases until the transaction ends."""
+        return await tx.scalar(select(Wallet.balance).where(*self._wallet).with_for_update()) or 0
+
     async def lease(self, tx: Tx, server: str, epoch: int, *, need: int, share: int) -> int:
-        balance = await tx.scalar(select(Wallet.balance).where(*self._wallet).with_for_update()) or 0
+        balance = await self.lock(tx)
         slice_ = _slice(balance, need, share)
         if slice_ <= 0 or not await is_newest(tx, server, epoch):
             return 0
@@ -149,6 +153,7 @@ class Window:
         return slice_
 
     async def unlease(self, tx: Tx, server: str, epoch: int, amount: int) -> None:
+        await self._lock(tx)
         lease = window_lease(self.budget_id, self.start_ms, server, epoch)
         await _shrink(tx, BudgetLease, lease, amount)
 
@@ -173,13 +178,18 @@ class Window:
 
     async def _locked(self, tx: Tx) -> Amounts:
         """What there is, with the row locked, which is made if there is none yet."""
-        if await tx.scalar(select(BudgetWindow.spent).where(*self._row).with_for_update()) is None:
+        if not await self._lock(tx):
             spent = await self._spent_before(tx)
             values = {"budget_id": self.budget_id, "start_ms": self.start_ms, "spent": spent}
             made = dialect_insert(tx)(BudgetWindow).values(values).on_conflict_do_nothing()
             await tx.execute(made)
-            await tx.scalar(select(BudgetWindow.spent).where(*self._row).with_for_update())
+            await self._lock(tx)
         return await self.amounts(tx)
+
+    async def _lock(self, tx: Tx) -> bool:
+        """False: there is no row yet."""
+        row = select(BudgetWindow.spent).where(*self._row).with_for_update()
+        return await tx.scalar(row) is not None
 
     async def _spent_before(self, tx: Tx) -> int:
         """What was spent in this period before anything was held against its window."""
@@ -196,6 +206,11 @@ class Window:
     @property
     def _row(self) -> tuple[ColumnElement[bool], ...]:
         return (BudgetWindow.budget_id == self.budget_id, BudgetWindow.start_ms == self.start_ms)
+
+
+def order(pot: Pot) -> tuple[bool, str]:
+    """In which pots are locked."""
+    return isinstance(pot, Window), pot.name
 
 
 def window_lease(budget_id: str, start_ms: int, server: str, epoch: int) -> tuple[ColumnElement[bool], ...]:
@@ -272,13 +287,11 @@ async def account_amounts(
 async def reclaim(tx: Tx, server: str, before_epoch: int) -> int:
     """Give back what former lives of this server had leased. Their journals must be posted before."""
     dead = (Lease.server == server, Lease.epoch < before_epoch)
-    found = select(Lease.account_id, Lease.mode).where(*dead).distinct()
-    rows = (await tx.execute(found.order_by(Lease.account_id, Lease.mode))).all()
-    for account_id, mode in rows:
-        pot = AccountPot(account_id, mode)
+    rows = (await tx.execute(select(Lease.account_id, Lease.mode).where(*dead).distinct())).all()
+    for pot in sorted(AccountPot(*row) for row in rows):
         # The wallet first: a former life that is just leasing more is waited for, and what it took is seen.
-        await tx.scalar(select(Wallet.balance).where(*pot._wallet).with_for_update())
-        of_it = (Lease.account_id == account_id, Lease.mode == mode)
+        await pot.lock(tx)
+        of_it = (Lease.account_id == pot.account_id, Lease.mode == pot.mode)
         gone = await tx.execute(delete(Lease).where(*dead, *of_it).returning(Lease.amount))
         await pot.pay(tx, sum(gone.scalars()))
     await tx.execute(

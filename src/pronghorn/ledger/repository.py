@@ -1,10 +1,10 @@
 """Money in and out of wallets, each time with its entry. Each function takes an open transaction."""
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from pronghorn.errors import Conflict, NoCredit
 from pronghorn.kit.money import MAX_NANO, format_usd
-from pronghorn.ledger.pots import dialect_insert
+from pronghorn.ledger.pots import AccountPot, dialect_insert
 from pronghorn.store import Tx
 from pronghorn.store.models import Entry, Wallet
 
@@ -102,12 +102,11 @@ async def take_out(
     What servers have leased is not free. A `reference` that was used before raises `IntegrityError`: use one for
     each time.
     """
-    wallet = (Wallet.account_id == account_id, Wallet.mode == mode)
-    balance = await tx.scalar(select(Wallet.balance).where(*wallet).with_for_update()) or 0
-    amount = min(balance, most)
+    wallet = AccountPot(account_id, mode)
+    amount = min(await wallet.lock(tx), most)
     if amount <= 0:
         return 0
-    await tx.execute(update(Wallet).where(*wallet).values(balance=Wallet.balance - amount))
+    await wallet.pay(tx, -amount)
     await tx.execute(
         insert(Entry).values(
             created_ms=now_ms,
