@@ -6,20 +6,13 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from tests.bank import memory, runs
-from tests.bank.process import Bank
+from tests.bank import memory, process, runs
 from tests.store import postgresql
-from tests.store.databases import Databases, PostgreSQL, SQLite
+from tests.store.databases import PostgreSQL, SQLite
 
 
 async def simulated(seed: int, folder: Path) -> str:
     return await runs.play(seed, await memory.migrated(folder))
-
-
-async def in_processes(seed: int, folder: Path, databases: Databases) -> str:
-    async with databases.migrated() as database:
-        await Bank(database, folder, seed).run()
-    return ""
 
 
 def main() -> None:
@@ -34,7 +27,7 @@ def main() -> None:
         else:
             is_sqlite = asked.on == "sqlite"
             databases = SQLite(folder) if is_sqlite else PostgreSQL(stack.enter_context(postgresql.running()))
-            wrong = asyncio.run(in_processes(asked.seed, folder, databases))
+            wrong = asyncio.run(process.play(databases, folder, asked.seed, asked.on))
     print(wrong or f"seed {asked.seed}: the money adds up")
     raise SystemExit(bool(wrong))
 

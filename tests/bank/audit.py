@@ -255,7 +255,7 @@ def look_at_purse(books: Books, promises: Promises, teller: Teller, *, exactly: 
             used.update(dict.fromkeys(hold.pots, promises.charge(id)))
     for name, purse in teller.purses.items():
         assert purse.free >= 0 and purse.held >= 0, f"{here}, purse of {name}: {purse.free} + {purse.held}"
-        used[name] += purse.free + purse.held
+        used[name] += purse.free + purse.held - teller.moving[name]
     leased = _leased(books, here)
     for name in used | leased:
         assert used[name] <= leased[name], f"{here} has {used[name]} of {name}, and has leased {leased[name]}"

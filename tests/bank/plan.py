@@ -138,7 +138,8 @@ _KINDS = {"request": 12}
 _KINDS |= {
     "top_up": 2,
     "deposit": 1,
-    "task": 2,
+    "task": 1,
+    "submit": 3,
     "withdraw": 1,
     "take_out": 1,
     "idle": 1,
@@ -156,7 +157,7 @@ def _step(dice: random.Random) -> Step:
             (0, need, dice.randrange(need + 1), dice.randrange(need + 1), need + dice.randrange(50))
         )
         return Step(kind, account, need, charge, dice.randrange(4))
-    if kind == "task":
+    if kind in ("task", "submit"):
         need = dice.randrange(1, 500)
         return Step(kind, account, need, dice.choice((0, need, dice.randrange(need + 1))), dice.randrange(4))
     if kind == "jump":

@@ -55,3 +55,7 @@ def _prepare(template: bytes) -> None:
     _template = template
     # What the gateway logs about a disk that refuses is what these runs are made of.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+def assert_none(wrong: list[str]) -> None:
+    assert not wrong, "\n".join([f"{len(wrong)} seeds failed", *wrong[:10]])

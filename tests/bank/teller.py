@@ -1,12 +1,12 @@
 """Teller: one life of one server of the bank. The only place that calls the ledger and the settlement."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from sqlalchemy import insert
-from sqlalchemy.exc import InterfaceError, OperationalError
 from tests.bank.edge import Lost, check_alive, together
 from tests.bank.plan import Limit, Step
 from tests.bank.promises import Promises
@@ -28,6 +28,7 @@ from pronghorn.relay.incoming import Incoming
 from pronghorn.routing import Grant
 from pronghorn.routing.grant import Meter
 from pronghorn.store import Database
+from pronghorn.store.answering import is_unanswered
 from pronghorn.store.models import Account, Key
 from pronghorn.wire.usage import Usage
 
@@ -37,10 +38,22 @@ PRICE = Price(PriceDocument(per_call_usd="0.000000001"))
 """A nano-dollar a call: a request costs what it says it used."""
 ATTEMPTS = 3
 LONG_S = 1_000.0
-UNANSWERED = (Lost, OperationalError, InterfaceError, Unavailable)
-"""The database does not answer now, as its driver or as the gateway says it: the only reason to ask again later."""
-
 Pause = Callable[[], Awaitable[None]]
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """`Lost`, and whatever else says that the database does not answer now, is `Lost`: it may be asked again later.
+
+    A deadlock is none of it. Nobody here takes two locks in an order of their own.
+    """
+    try:
+        yield
+    except Exception as error:
+        is_deadlock = "deadlock" in str(error)
+        if isinstance(error, Unavailable) or (is_unanswered(error) and not is_deadlock):
+            raise Lost from error
+        raise
 
 
 def account_id(number: int) -> str:
@@ -88,6 +101,8 @@ class Teller:
         self._grants: dict[str, Grant] = {}
         self.purses: WeakValueDictionary[str, Purse] = WeakValueDictionary()
         """By account or window; like `Credit`, it keeps none alive."""
+        self.moving: Counter[str] = Counter()
+        """Of each purse: held here still, and in the database perhaps already."""
         self._count = 0
 
     @classmethod
@@ -112,36 +127,30 @@ class Teller:
 
     async def close(self) -> None:
         """As `app.Gateway.close` does it."""
-        with contextlib.suppress(*UNANSWERED):  # the next start takes back what could not be returned now
+        with contextlib.suppress(Lost), heard():  # the next start takes back what could not be returned now
             await self.credit.give_back_all()
         self.journal.close()
 
     async def go(self, steps: Sequence[Step], pause: Pause) -> None:
         for step in steps:
             # What was asked may have happened or not; whoever asked was told neither.
-            with contextlib.suppress(*UNANSWERED):
+            with contextlib.suppress(Lost), heard():
                 await getattr(self, step.kind)(step, pause)
             await pause()
 
     # The steps
 
     async def request(self, step: Step, pause: Pause) -> None:
-        grant = self._grant(account_id(step.account))
         try:
             self.journal.check()
         except Unavailable:
             return
-        exchange = self._exchange(grant)
-        windows = grant.budget_purses(exchange.incoming.received_s)
-        self.purses |= {_name(purse): purse for purse in (grant.purse, *windows)}
-        await gather(self.credit, (grant.purse, *windows), step.amount, LONG_S)
-        check_alive()
-        if not Holder._take(exchange, step.amount):
+        exchange = await self._admitted(step)
+        if exchange is None:
             return
-        id, names = exchange.incoming.id, [_name(purse) for purse in windows]
-        self.promises.note("held", id, grant.account_id, step.amount, self.server, self.epoch, names)
         for _ in range(step.pauses):
             await pause()
+        id = exchange.incoming.id
         self.promises.note("settling", id, step.charge)
         try:
             exchange.settle(200, "ok", usage=Usage(calls=step.charge))
@@ -150,6 +159,49 @@ class Teller:
             return
         exchange.settle(500, "bug", usage=Usage(calls=step.charge))  # a second call does nothing
         self.promises.note("settled", id)
+
+    async def _admitted(self, step: Step) -> Exchange | None:
+        """With its hold in memory; None: it may not have so much."""
+        grant = self._grant(account_id(step.account))
+        exchange = self._exchange(grant)
+        windows = grant.budget_purses(exchange.incoming.received_s)
+        self.purses |= {_name(purse): purse for purse in (grant.purse, *windows)}
+        await gather(self.credit, (grant.purse, *windows), step.amount, LONG_S)
+        check_alive()
+        if not Holder._take(exchange, step.amount):
+            return None
+        names = [_name(purse) for purse in windows]
+        self.promises.note(
+            "held", exchange.incoming.id, grant.account_id, step.amount, self.server, self.epoch, names
+        )
+        return exchange
+
+    async def submit(self, step: Step, pause: Pause) -> None:
+        """A task as `Submitter` has it: admitted in memory, then a hold in the database, which is resolved."""
+        exchange = await self._admitted(step)
+        if exchange is None:
+            return
+        id, grant = self._name("task"), exchange.grant
+        purses = [grant.purse, *exchange.budgets]
+        windows = [purse.pot for purse in exchange.budgets if isinstance(purse.pot, Window)]
+        names = [window.name for window in windows]
+        self.promises.note("placing", id, grant.account_id, step.amount, self.server, self.epoch, names)
+        is_committing, lost = False, None
+        self.moving.update(dict.fromkeys(map(_name, purses), step.amount))
+        try:
+            async with self.database.write() as tx:
+                await self.credit.move(tx, purses, step.amount)
+                await holds.place(tx, id, grant.account_id, MODE, step.amount, windows, now_ms=self._now_ms())
+                is_committing = True
+        except Exception as error:
+            lost = error
+        check_alive()
+        (exchange.move_hold if is_committing else exchange.return_hold)()
+        self.promises.note("refused", exchange.incoming.id)
+        self.moving.subtract(dict.fromkeys(map(_name, purses), step.amount))
+        if lost is not None:
+            raise lost
+        await self._wait_and_resolve(id, step, pause)
 
     async def task(self, step: Step, pause: Pause) -> None:
         """A hold in the database: asked for until it is there, resolved by two at once, each of whom asks again."""
@@ -168,6 +220,9 @@ class Teller:
                 return
         except NoCredit:
             return
+        await self._wait_and_resolve(id, step, pause)
+
+    async def _wait_and_resolve(self, id: str, step: Step, pause: Pause) -> None:
         for _ in range(step.pauses):
             await pause()
         await together([self._resolve(id, step.charge, pause), self._resolve(id, None, pause)])
@@ -193,9 +248,10 @@ class Teller:
         self.promises.note("asked", reference, "paid", account, step.amount)
         for _ in range(ATTEMPTS):
             try:
-                await self._pay_in(account, step.amount, reference)
+                with heard():
+                    await self._pay_in(account, step.amount, reference)
                 self.promises.note("done", reference, step.amount)
-            except UNANSWERED:
+            except Lost:
                 await pause()
 
     async def _pay_in(self, account: str, amount: int, reference: str) -> None:
@@ -290,9 +346,10 @@ class Teller:
 async def _until_answered(ask: Callable[[], Awaitable[None]], pause: Pause) -> bool:
     for _ in range(ATTEMPTS):
         try:
-            await ask()
+            with heard():
+                await ask()
             return True
-        except UNANSWERED:
+        except Lost:
             await pause()
     return False
 
@@ -315,6 +372,6 @@ class Worker:
 
     async def go(self, times: int, pause: Pause) -> None:
         for _ in range(times):
-            with contextlib.suppress(*UNANSWERED):  # it looks again
+            with contextlib.suppress(Lost), heard():  # it looks again
                 await self.post()
             await pause()

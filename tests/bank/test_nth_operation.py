@@ -117,6 +117,10 @@ async def place_and_resolve(stage: Stage) -> None:
     await stage.do("task", 400, 250)
 
 
+async def move_and_resolve(stage: Stage) -> None:
+    await stage.do("submit", 400, 250)
+
+
 SCENARIOS: dict[str, tuple[Act, Act]] = {
     "deposit": (nothing, lambda stage: stage.do("deposit", 700)),
     "top-up": (nothing, lambda stage: stage.do("top_up", 700)),
@@ -127,6 +131,7 @@ SCENARIOS: dict[str, tuple[Act, Act]] = {
     "settlements over the end of a segment": (nothing, many_requests),
     "settlements of two": (some_requests, two_open_requests),
     "hold in the database": (nothing, place_and_resolve),
+    "hold that is moved there": (some_requests, move_and_resolve),
     "return": (some_requests, lease_and_return),
     "posting": (some_requests, Stage.post),
     "start after a death": (a_death, start_and_end),

@@ -3,34 +3,27 @@
 from pathlib import Path
 
 import pytest
-from tests.bank.process import REPEAT, Bank
-from tests.store.databases import Databases
+from tests.bank.process import play_all
+from tests.bank.runs import assert_none
 
-DAILY = 3
-NIGHTLY = 150
+DAILY = 12
+NIGHTLY = 1_000
 
-
-async def play(databases: Databases, folder: Path, seed: int, kind: str) -> None:
-    print(REPEAT.format(seed=seed, kind=kind))
-    async with databases.migrated() as database:
-        bank = Bank(database, folder, seed)
-        await bank.run()
-        assert bank.looks
+each = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
 
-@pytest.mark.timeout(150)
-@pytest.mark.parametrize("seed", range(DAILY))
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@each
+@pytest.mark.timeout(240)
 async def test_money_adds_up_over_four_processes(
-    request: pytest.FixtureRequest, tmp_path: Path, kind: str, seed: int
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    await play(request.getfixturevalue(kind), tmp_path, seed, kind)
+    assert_none(await play_all(request.getfixturevalue(kind), tmp_path, range(DAILY), kind))
 
 
+@each
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(DAILY, DAILY + NIGHTLY))
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_money_adds_up_over_four_processes_again_and_again(
-    request: pytest.FixtureRequest, tmp_path: Path, kind: str, seed: int
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    await play(request.getfixturevalue(kind), tmp_path, seed, kind)
+    seeds = range(DAILY, DAILY + NIGHTLY)
+    assert_none(await play_all(request.getfixturevalue(kind), tmp_path, seeds, kind))

@@ -1,5 +1,6 @@
 """Databases for tests, empty or migrated. Migrations run once; each migrated database is a copy of that one."""
 
+import asyncio
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ class Databases(ABC):
         self._folder = folder
         self._numbers = count(1)
         self._template = ""
+        self._making = asyncio.Lock()
 
     @abstractmethod
     def url(self, name: str) -> str: ...
@@ -35,12 +37,13 @@ class Databases(ABC):
 
     @asynccontextmanager
     async def migrated(self) -> AsyncIterator[Database]:
-        if not self._template:
-            await self._create("migrated", "")
-            database = Database(self.url("migrated"))
-            await migrate(database)
-            await database.close()
-            self._template = "migrated"
+        async with self._making:
+            if not self._template:
+                await self._create("migrated", "")
+                database = Database(self.url("migrated"))
+                await migrate(database)
+                await database.close()
+                self._template = "migrated"
         async with self._fresh(self._template) as database:
             yield database
 
