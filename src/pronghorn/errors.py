@@ -133,6 +133,12 @@ class IdempotencyRunning(Conflict):
     code, retryable, default_retry_after_s = "idempotency_running", True, 1.0
 
 
+class AlreadyMade(Conflict):
+    """That is made, or was made, by another task."""
+
+    code = "already_made"
+
+
 class AlreadyStreamed(Conflict):
     """The answer to this Idempotency-Key was streamed and cannot be repeated. To ask anew, use a new key."""
 

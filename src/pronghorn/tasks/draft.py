@@ -35,6 +35,8 @@ class Wanted(msgspec.Struct, kw_only=True):
     """Goes on from this task, on the account that made it."""
     parts: Mapping[str, View] = {}
     """What the body names, and the task that each is of."""
+    makes: str = ""
+    """The name of a part that is made once for an account. Who wants it too raises `AlreadyMade`."""
 
 
 def endpoint_of(family: str) -> Endpoint:

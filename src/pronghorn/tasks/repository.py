@@ -126,6 +126,19 @@ async def note_parts(tx: Tx, account_id: str, mode: str, task_id: str, names: Se
         await tx.execute(dialect_insert(tx)(TaskPart).values(values).on_conflict_do_nothing())
 
 
+async def claim_part(tx: Tx, account_id: str, mode: str, task_id: str, name: str) -> bool:
+    """False: another task makes it, or has made it."""
+    values = {"account_id": account_id, "mode": mode, "name": name[:200], "task_id": task_id}
+    insert_ = dialect_insert(tx)(TaskPart).values(values)
+    in_vain = select(Task.id).where(Task.finished_ms.is_not(None), Task.state != "succeeded")
+    claimed = insert_.on_conflict_do_update(
+        index_elements=[TaskPart.account_id, TaskPart.mode, TaskPart.name],
+        set_={"task_id": task_id},
+        where=TaskPart.task_id.in_(in_vain),
+    )
+    return bool((await tx.execute(claimed)).rowcount)
+
+
 async def task_of_part(tx: Tx, account_id: str, mode: str, name: str) -> Row[Any] | None:
     part = (TaskPart.account_id == account_id, TaskPart.mode == mode, TaskPart.name == name)
     found = select(*_COLUMNS).join(TaskPart, TaskPart.task_id == Task.id).where(*part)

@@ -11,6 +11,7 @@ import structlog
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.commerce import targets
 from pronghorn.errors import (
+    AlreadyMade,
     BadRequest,
     CallerGone,
     Conflict,
@@ -124,7 +125,7 @@ class Submitter:
         view = drafted(exchange, family, wanted, self._now_ms())
         if dialog is not None:
             go_on(view, dialog)
-        await self._write_down(exchange, view, first, dialog)
+        await self._write_down(exchange, view, wanted, first, dialog)
         accepted = await self._first_that_accepts(exchange, view, wanted, first, candidates, dialog)
         await self._note_accepted(exchange, family, view, accepted)
         return view
@@ -158,7 +159,7 @@ class Submitter:
         return channel.candidates[place]
 
     async def _write_down(
-        self, exchange: Exchange, view: View, first: Candidate, dialog: View | None
+        self, exchange: Exchange, view: View, wanted: Wanted, first: Candidate, dialog: View | None
     ) -> None:
         """The row and its hold, before anybody is asked."""
         self._address(exchange, view, first)
@@ -170,7 +171,7 @@ class Submitter:
                 async with self._database.write() as tx:
                     # The task before the wallet, as when a task ends: in two orders they would deadlock.
                     if dialog is None:
-                        await repository.add(tx, row_of(view, self._vault, self._now_ms()))
+                        await self._add(tx, view, wanted)
                     elif not await self._take_dialog(tx, view):
                         raise Conflict("this task does not wait for input any more", code="not_waiting")
                     await self._hold(tx, exchange, view, purses, windows)
@@ -182,6 +183,12 @@ class Submitter:
             raise
         exchange.move_hold()
         exchange.lives_on = True
+
+    async def _add(self, tx: Tx, view: View, wanted: Wanted) -> None:
+        await repository.add(tx, row_of(view, self._vault, self._now_ms()))
+        mine = (view.account_id, view.mode, view.id)
+        if wanted.makes and not await repository.claim_part(tx, *mine, wanted.makes):
+            raise AlreadyMade(f"{wanted.makes} is made, or was made, by another task")
 
     async def _take_dialog(self, tx: Tx, view: View) -> bool:
         """False: somebody else was faster."""

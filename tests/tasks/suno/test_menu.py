@@ -290,6 +290,15 @@ async def test_what_is_made_of_a_clip_is_paid_for_once(stage: Stage) -> None:
     assert await caller.spent() == paid
 
 
+async def test_two_who_ask_for_the_same_at_once_pay_once(stage: Stage) -> None:
+    caller = await stage.caller()
+    clip = (await song(caller))["id"]
+    await asyncio.gather(*(caller.good("GET", f"/suno/act/wav/{clip}") for _ in range(5)))
+    file = (await caller.good("GET", f"/suno/act/wav/{clip}"))["wav_file_url"]
+    assert (await caller.file(file))[0] == "audio/wav"
+    assert await caller.spent() == nano("0.10", "0.01")
+
+
 async def test_notes_cost_nothing_until_they_are_there(stage: Stage) -> None:
     caller = await stage.caller(simulate="speed=20")
     clip = (await song(caller))["id"]

@@ -8,7 +8,7 @@ import re
 from pronghorn.api.tasks.door import Answer, Asked, Routes, take
 from pronghorn.api.tasks.suno_order import FAMILY, envelope, order, owner, shown
 from pronghorn.commerce import targets
-from pronghorn.errors import BadRequest, UnsupportedMediaType
+from pronghorn.errors import AlreadyMade, BadRequest, UnsupportedMediaType
 from pronghorn.tasks.links import PREFIX
 from pronghorn.tasks.view import View
 from pronghorn.wire.suno import name_of_act
@@ -79,10 +79,16 @@ async def vox(asked: Asked, clip: str) -> Answer:
 
 async def _act(asked: Asked, act: str, clip: str) -> Answer:
     made = await owner(asked, clip, "clip_id")
-    before = await asked.tasks.of_part(asked.grant, name_of_act(act, clip))
-    if before is not None and before.state == "succeeded":
-        return _raw(asked, before)
-    return _raw(asked, await order(asked, act, {"clip_id": clip}, act, made))
+    name = name_of_act(act, clip)
+    before = await asked.tasks.of_part(asked.grant, name)
+    if before is None or (before.is_over and before.state != "succeeded"):
+        try:
+            before = await order(asked, act, {"clip_id": clip}, act, made, makes=name)
+        except AlreadyMade:  # somebody who asked at the same time
+            before = await asked.tasks.of_part(asked.grant, name)
+            if before is None:
+                raise
+    return _raw(asked, before)
 
 
 def _raw(asked: Asked, view: View) -> Answer:

@@ -14,9 +14,12 @@ MOST_CLIPS = 50
 
 
 async def order(
-    asked: Asked, action: str, body: dict[str, Any], kind: str, parent: View | None = None
+    asked: Asked, action: str, body: dict[str, Any], kind: str, parent: View | None = None, makes: str = ""
 ) -> View:
-    """Raises `BadRequest` for a task or clip that is not the caller's: of somebody else's nothing is told."""
+    """Raises `BadRequest` for a task or clip that is not the caller's: of somebody else's nothing is told.
+
+    Raises `AlreadyMade` if another task of the caller's is at what it `makes`.
+    """
     callback = take_callback(body, "notify_hook", "callBackUrl")
     if parent is None and body.get("task_id"):
         parent = await asked.task(str(body["task_id"]), FAMILY)
@@ -24,7 +27,14 @@ async def order(
             raise missing()
     parts = await _made(asked, body)
     wanted = Wanted(
-        family=FAMILY, action=action, kind=kind, body=body, callback=callback, parent=parent, parts=parts
+        family=FAMILY,
+        action=action,
+        kind=kind,
+        body=body,
+        callback=callback,
+        parent=parent,
+        parts=parts,
+        makes=makes,
     )
     return await asked.tasks.submit(asked.incoming, asked.grant, wanted)
 
