@@ -12,6 +12,7 @@ PronghornError
 │   ├── MethodNotAllowed        405
 │   ├── Conflict                409
 │   │   ├── IdempotencyRunning  409  the first request with this key has not ended
+│   │   ├── AlreadyMade         409  another task is at it, or has done it
 │   │   ├── AlreadyStreamed     409  it has, and its answer cannot be given again
 │   │   ├── AnswerNotKept       409  likewise
 │   │   └── OutcomeUnknown      409  nobody can say whether it has
@@ -134,7 +135,7 @@ class IdempotencyRunning(Conflict):
 
 
 class AlreadyMade(Conflict):
-    """That is made, or was made, by another task."""
+    """Another task makes that, or has made it; ask for that one."""
 
     code = "already_made"
 

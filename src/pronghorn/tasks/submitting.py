@@ -188,7 +188,7 @@ class Submitter:
         await repository.add(tx, row_of(view, self._vault, self._now_ms()))
         mine = (view.account_id, view.mode, view.id)
         if wanted.makes and not await repository.claim_part(tx, *mine, wanted.makes):
-            raise AlreadyMade(f"{wanted.makes} is made, or was made, by another task")
+            raise AlreadyMade(f"another task makes {wanted.makes}, or has made it; ask for that one")
 
     async def _take_dialog(self, tx: Tx, view: View) -> bool:
         """False: somebody else was faster."""
