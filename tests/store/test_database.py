@@ -1,15 +1,21 @@
 """A transaction that is given up in the middle leaves nothing locked, whoever still remembers it."""
 
 import asyncio
+import contextlib
 import gc
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from pronghorn.store import Database
+from pronghorn.store import Database, Tx
+from pronghorn.store.database import _SQLiteConnection
 
-READ = text("SELECT 1 UNION ALL SELECT 2")
+READ = text("SELECT version_num FROM alembic_version UNION ALL SELECT name FROM accounts")
 WRITE = text("UPDATE wallets SET balance = balance")
 
 
@@ -24,23 +30,40 @@ def _no_garbage_collection() -> Iterator[None]:
 @pytest.mark.usefixtures("_no_garbage_collection")
 async def test_a_reading_that_is_cancelled_in_a_write_transaction_leaves_no_lock(database: Database) -> None:
     other = Database(database.url)
-    for number in range(10):
-        begun = asyncio.Event()
-        reading = asyncio.create_task(_read_for_ever(database, begun))
-        await begun.wait()
-        for _ in range(number):
-            await asyncio.sleep(0)
-        reading.cancel()
-        await asyncio.wait([reading])
-        assert reading.cancelled()
+    for turns in range(10):
+        await _cancelled(_read_for_ever(database.write()), turns)
         async with asyncio.timeout(3), other.write() as tx:
             await tx.execute(WRITE)
     await other.close()
 
 
-async def _read_for_ever(database: Database, begun: asyncio.Event) -> None:
-    async with database.write() as tx:
-        await tx.execute(WRITE)
-        begun.set()
+@pytest.mark.usefixtures("_no_garbage_collection")
+def test_a_closed_connection_of_which_a_statement_is_half_read_keeps_no_view(tmp_path: Path) -> None:
+    """What somebody may still read cannot leave the write-ahead log: it would grow without end."""
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.executescript("PRAGMA journal_mode=WAL; CREATE TABLE a (b); INSERT INTO a VALUES (1), (2), (3)")
+        closed = sqlite3.connect(path, isolation_level=None, factory=_SQLiteConnection)
+        closed.execute("BEGIN")
+        half_read = closed.cursor()
+        half_read.execute("SELECT b FROM a")
+        closed.close()
+        other.execute("INSERT INTO a VALUES (4)")
+        ((is_busy, _, _),) = other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert not is_busy
+        assert half_read is not None
+
+
+async def _cancelled(reads: Coroutine[Any, Any, None], turns: int) -> None:
+    reading = asyncio.create_task(reads)
+    for _ in range(turns):
+        await asyncio.sleep(0.002)
+    reading.cancel()
+    await asyncio.wait([reading])
+    assert reading.cancelled()
+
+
+async def _read_for_ever(transaction: AbstractAsyncContextManager[Tx]) -> None:
+    async with transaction as tx:
         while True:
             await tx.execute(READ)

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
@@ -86,15 +87,24 @@ def _limit_waiting(connection: Any, _record: object) -> None:
 
 
 class _SQLiteConnection(sqlite3.Connection):
-    """Lets go of its lock when it is closed.
+    """Ends with `close`, whoever still has a cursor of it.
 
-    SQLite itself closes no connection of which a statement is half read: where a transaction is cancelled in the
-    middle of a SELECT, everybody would wait until the garbage collector finds the cursor.
+    SQLite itself keeps a connection open of which a statement is half read: where a transaction is cancelled in the
+    middle of a SELECT, its lock and its view would stay until the garbage collector finds the cursor.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._cursors = WeakSet[sqlite3.Cursor]()
+
+    def cursor(self, *arguments: Any, **options: Any) -> Any:
+        cursor = super().cursor(*arguments, **options)
+        self._cursors.add(cursor)
+        return cursor
+
     def close(self) -> None:
-        with suppress(sqlite3.ProgrammingError):  # it is closed already
-            self.rollback()
+        for cursor in list(self._cursors):
+            cursor.close()
         super().close()
 
 
