@@ -103,8 +103,8 @@ class _SQLiteConnection(sqlite3.Connection):
         return cursor
 
     def close(self) -> None:
-        for cursor in list(self._cursors):
-            cursor.close()
+        while self._cursors:  # a second call finds none
+            self._cursors.pop().close()
         super().close()
 
 
