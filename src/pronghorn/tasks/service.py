@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.errors import Conflict
+from pronghorn.errors import Conflict, UpstreamError
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.journal import Journal
@@ -22,7 +22,7 @@ from pronghorn.tasks.submitting import Submitter
 from pronghorn.tasks.verdict import parent_gone
 from pronghorn.tasks.view import View, opened
 from pronghorn.upstream import Client, Deadlines
-from pronghorn.vendors.task import Ask
+from pronghorn.vendors.task import Ask, State
 
 
 class Tasks:
@@ -163,8 +163,19 @@ class Tasks:
                 f"a task of {view.family} cannot be cancelled there once it was taken", code="not_cancellable"
             )
         status, _ = await asking.ask(self._client, *where, asked, asking.LOOKING)
-        if status >= 400:
+        # Refused, too, is what an earlier cancellation has stopped, whose answer is lost or under way.
+        if status >= 400 and await self._state_there(view, where) != "cancelled":
             raise Conflict(f"the vendor did not stop it (status {status}); it goes on", code="not_cancelled")
+
+    async def _state_there(self, view: View, where: tuple[Channel, int]) -> State | None:
+        """What its vendor says; None: nothing that can be read, or that it does not know it."""
+        adapter, ids = where[0].vendor.tasks[view.family], [view.upstream_id or ""]
+        status, reply = await asking.ask(self._client, *where, adapter.poll(ids), asking.LOOKING)
+        try:
+            found = adapter.progress(ids, status, reply)
+        except (UpstreamError, ValueError):
+            return None
+        return found[ids[0]].state if ids[0] in found else None
 
     async def wake(self, view: View, upstream_id: str | None) -> None:
         """The vendor says that there is news of it, and may have named its id."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from unittest import mock
 
 from aiohttp import web
 from sqlalchemy import func, insert, select, update
@@ -73,7 +74,7 @@ class Studio:
         self.submissions = self.fetches = self.cancellations = 0
         self.refuses: tuple[int, Any] | None = None
         self.is_strict = False
-        """Refuses to cancel what is cancelled already."""
+        """Refuses to cancel what is over, or has begun."""
         self.drops = False
         """Takes the job, and hangs up before it says so."""
         self.fetch_fails: tuple[int, str] | None = None
@@ -139,9 +140,8 @@ class Studio:
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         self.cancellations += 1
-        if self.is_strict and self.jobs[request.match_info["id"]]["status"] == "CANCELLED":
-            await asyncio.sleep(0.1)
-            return web.json_response({"code": "task_cancelled"}, status=400)
+        if self.is_strict and self.jobs[request.match_info["id"]]["status"] != "SUBMITTED":
+            return web.json_response({"code": "too_late"}, status=400)
         self.say(request.match_info["id"], "CANCELLED")
         return web.json_response({"code": "success", "message": "", "data": None})
 
@@ -152,15 +152,13 @@ class Studio:
 @contextlib.contextmanager
 def known_studios() -> Iterator[None]:
     """The vendors `studio` and `forgetful`, for as long as a test runs."""
-    known = vendors.load()
-    for name, adapter in (("studio", StudioAdapter()), ("forgetful", ForgetfulAdapter())):
-        known[name] = ChatVendor(
-            name=name, base_url="", root="", paths={}, tasks=MappingProxyType({"suno": adapter})
-        )
-    try:
+    studios = {
+        name: ChatVendor(name=name, base_url="", root="", paths={}, tasks=MappingProxyType({"suno": adapter}))
+        for name, adapter in (("studio", StudioAdapter()), ("forgetful", ForgetfulAdapter()))
+    }
+    # Several stands may stand at once.
+    with mock.patch.dict(vendors.load(), studios):
         yield
-    finally:
-        del known["studio"], known["forgetful"]
 
 
 class House:

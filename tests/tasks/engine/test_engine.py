@@ -191,6 +191,27 @@ async def test_cancelling_twice_has_one_effect(house: House) -> None:
     await house.check_books()
 
 
+async def test_a_vendor_that_refuses_what_it_has_cancelled_already_is_understood(house: House) -> None:
+    """The answer to the first cancellation was lost, or is still on its way."""
+    view = await house.submit()
+    house.studio.is_strict = True
+    house.studio.say("up-1", "CANCELLED")
+    assert (await house.server.cancel(view)).state == "cancelled"
+    assert await house.balance() == USD_10
+    await house.check_books()
+
+
+async def test_a_vendor_that_refuses_to_stop_what_is_done_leaves_it_to_the_next_look(house: House) -> None:
+    view = await house.submit()
+    house.studio.is_strict = True
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    with pytest.raises(Conflict, match="did not stop it"):
+        await house.server.cancel(view)
+    await house.look()
+    assert [row.state for row in await house.rows()] == ["succeeded"]
+    await house.check_books()
+
+
 async def test_what_was_cancelled_while_it_ran_is_charged(house: House) -> None:
     view = await house.submit()
     house.studio.say("up-1", "IN_PROGRESS", progress="80%")

@@ -12,7 +12,7 @@ import uvicorn
 from sqlalchemy import func, insert, select
 from tests.tasks.engine.house import CREDENTIAL, Studio, known_studios
 
-from pronghorn import sandbox, vendors
+from pronghorn import sandbox
 from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.app import Gateway, open_gateway
 from pronghorn.kit.clock import SystemClock
@@ -157,11 +157,6 @@ async def standing(database: Database, folder: Path, **settings: Any) -> AsyncIt
                     await stand.check_books()
                 await stand.close()
         await gateway.close()
-
-
-def _studios() -> contextlib.AbstractContextManager[None]:
-    """Of the first of several stands."""
-    return contextlib.nullcontext() if "studio" in vendors.load() else known_studios()
 
 
 def _channel(studio: Studio) -> Json:
