@@ -5,6 +5,8 @@ PYTHON ?= $(shell python3 -c 'import sysconfig; exit("--enable-optimizations" in
   && /usr/bin/python3 -c 'import ensurepip, sqlite3, ssl, sys, venv; exit(sys.version_info < (3, 11))' 2>/dev/null \
   && echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
+# In two processes, a file of tests in one of them: most of them wait more than they work.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: setup run test test-nightly check lock bench
@@ -31,7 +33,7 @@ run: .venv/runtime.stamp
 	@exec $(BIN)/pronghorn up $(ARGS)
 
 test: setup
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-nightly: setup
 	$(BIN)/pytest -m nightly --timeout=0 $(ARGS)
@@ -41,7 +43,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit
+	$(PYTEST) -q tests/unit
 
 # Renews both lock files from pyproject.toml: hashes for every platform, no index address.
 lock: setup

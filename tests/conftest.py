@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-settings.register_profile("daily", derandomize=True, max_examples=40)
+settings.register_profile("daily", derandomize=True, max_examples=25)
 settings.register_profile("nightly", print_blob=True)
 
 

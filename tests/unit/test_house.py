@@ -24,6 +24,11 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree(path)))
+
+
 def where(path: Path, node: ast.stmt | ast.expr | ast.excepthandler) -> str:
     return f"{name(path)}:{node.lineno}"
 
@@ -78,7 +83,7 @@ def _has_reason(path: Path, node: ast.stmt | ast.excepthandler) -> bool:
 
 
 def _handlers(path: Path) -> Iterator[ast.ExceptHandler]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.ExceptHandler):
             kind = ast.unparse(node.type) if node.type is not None else ""
             if kind in ("", "Exception", "BaseException"):
@@ -98,7 +103,7 @@ def _logs(handler: ast.ExceptHandler) -> bool:
 
 
 def test_everything_is_caught_only_to_clean_up_at_a_door_or_with_a_reason() -> None:
-    """style.md: `except Exception` only at a door, in a worker loop (it logs), or to clean up and re-raise."""
+    """`except Exception` only at a door, in a worker loop (it logs), or to clean up and re-raise."""
     wrong = [
         where(path, handler)
         for path in FILES
@@ -113,7 +118,7 @@ def test_imports_stand_at_the_top_or_say_why_not() -> None:
 
 
 def _late_imports(path: Path) -> Iterator[str]:
-    for function in ast.walk(tree(path)):
+    for function in nodes(path):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for node in ast.walk(function):
                 if isinstance(node, ast.Import | ast.ImportFrom) and not _has_reason(path, node):
@@ -128,18 +133,18 @@ def test_a_dynamic_import_says_why() -> None:
 
 
 def _dynamic_imports(path: Path) -> list[str]:
-    found = tree(path)
     explained: set[int] = set()
-    for node in ast.walk(found):
+    for node in nodes(path):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
             text = (ast.get_docstring(node) or "").lower()
             if any(word in text for word in ("import", "load", "walk")):
                 explained |= {inner.lineno for inner in ast.walk(node) if hasattr(inner, "lineno")}
     return [
         where(path, node)
-        for node in ast.walk(found)
+        for node in nodes(path)
         if isinstance(node, ast.Call)
-        and ast.unparse(node.func) in ("import_module", "importlib.import_module", "__import__")
+        and (getattr(node.func, "id", None) or getattr(node.func, "attr", None))
+        in ("import_module", "__import__")
         and not _comments(path) & set(range(node.lineno - 4, node.lineno + 1))
         and node.lineno not in explained
     ]

@@ -49,7 +49,7 @@ def test_ci_calls_make_and_nothing_cleverer() -> None:
 
 def test_check_runs_every_guard() -> None:
     recipe = text("Makefile").partition("\ncheck:")[2].partition("\n\n")[0]
-    for guard in ("ruff format --check .", "ruff check .", "mypy", "lint-imports", "pytest -q tests/unit"):
+    for guard in ("ruff format --check .", "ruff check .", "mypy", "lint-imports", "$(PYTEST) -q tests/unit"):
         assert guard in recipe
 
 

@@ -47,7 +47,7 @@ def test_the_table_of_the_design(
 
 
 def test_a_missing_channel_always_says_when_to_come_back() -> None:
-    """DESIGN 12: `503 no_channel` + `retry-after`, also where nobody thought of a time."""
+    """`503 no_channel` + `retry-after`, also where nobody thought of a time."""
     assert int(rendered(errors.NoChannel())[1][b"retry-after"]) >= 1
 
 

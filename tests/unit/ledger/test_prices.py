@@ -193,12 +193,12 @@ def test_a_million_calls_of_a_tiny_price_sum_up_exactly() -> None:
     assert sum(tinier.charge(used, ONE).nano for _ in range(1_000)) == 4 * 1_000
 
 
-def test_a_hundred_thousand_tiny_calls_sum_up_exactly() -> None:
+def test_ten_thousand_tiny_calls_sum_up_exactly() -> None:
     """T45: no drift, whatever the number of calls."""
     tiny = price({"input_usd_per_million": "0.1"})
-    assert sum(tiny.charge(usage(input=3), ONE).nano for _ in range(100_000)) == 300 * 100_000
+    assert sum(tiny.charge(usage(input=3), ONE).nano for _ in range(10_000)) == 300 * 10_000
     third = price({"input_usd_per_million": "0.0375"})
-    assert sum(third.charge(usage(input=1), ONE).nano for _ in range(100_000)) == 38 * 100_000
+    assert sum(third.charge(usage(input=1), ONE).nano for _ in range(10_000)) == 38 * 10_000
 
 
 # Laws over random prices
