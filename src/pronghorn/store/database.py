@@ -103,8 +103,10 @@ class _SQLiteConnection(sqlite3.Connection):
         return cursor
 
     def close(self) -> None:
-        while self._cursors:  # a second call finds none
-            self._cursors.pop().close()
+        cursors = list(self._cursors)
+        self._cursors.clear()  # a second call finds none: they cannot be closed again
+        for cursor in cursors:
+            cursor.close()
         super().close()
 
 
