@@ -4,40 +4,31 @@ import asyncio
 import contextlib
 import io
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
-import uvicorn
 from aiohttp import web
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
+from tests.tasks import parts
 
-from pronghorn import sandbox
 from pronghorn.accounts import keys
-from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.app import Gateway, open_gateway
 from pronghorn.commerce import jobs
 from pronghorn.kit.clock import SystemClock
-from pronghorn.kit.money import NANO_PER_USD, parse_usd
-from pronghorn.ledger import audit, posting, repository
+from pronghorn.kit.money import NANO_PER_USD
+from pronghorn.ledger import repository
 from pronghorn.ledger.catalogue.media import read_media
 from pronghorn.settings import Settings
 from pronghorn.store import Database, revision
 from pronghorn.store import models as tables
-from pronghorn.tasks.engine import Engine
-from pronghorn.upstream import Client
 
 CREDENTIAL = "sk-canary-of-the-proxy"
 WAIT_S = 40.0
 PRICES = next(row.usd for row in read_media() if row.model == "midjourney")
 Json = dict[str, Any]
-
-
-def nano(*usd: str) -> int:
-    return sum(parse_usd(text) for text in usd)
 
 
 class Proxy:
@@ -176,19 +167,10 @@ class Caller:
 
     async def rows(self) -> list[Any]:
         """Of the usage log, oldest first."""
-        gateway = self._stand.gateway
-        await posting.post_all(gateway.database, gateway.settings.data / "journal", gateway.clock)
-        row = tables.Request
-        async with gateway.database.read() as tx:
-            found = select(*row.__table__.columns).where(row.account_id == self.account)
-            return list(await tx.execute(found.order_by(row.created_ms)))
+        return await parts.rows_of(self._stand.gateway, self.account)
 
     async def spent(self) -> int:
-        """Nano-dollars; nothing is held any more, and the log says the same."""
-        standing = (await self._stand.gateway.credit.standing([self.account], self.mode))[self.account]
-        assert standing.held == 0
-        assert standing.spent == sum(row.cost for row in await self.rows())
-        return int(standing.spent)
+        return await parts.spent_by(self._stand.gateway, self.account, self.mode)
 
 
 class Stand:
@@ -238,29 +220,22 @@ class Stand:
         for caller in self._callers:
             await caller.http.close()
 
-    async def check_books(self) -> None:
-        await posting.post_all(
-            self.gateway.database, self.gateway.settings.data / "journal", self.gateway.clock
-        )
-        async with self.gateway.database.read() as tx:
-            assert (await audit.audit(tx)).differences == []
-
 
 @contextlib.asynccontextmanager
 async def standing(database: Database, folder: Path, vendor: str = "midjourney") -> AsyncIterator[Stand]:
     """On a migrated database. Its books are recounted at the end."""
-    async with _sandbox() as sandbox_url, Proxy().running() as proxy:
-        listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with parts.playing() as sandbox_url, Proxy().running() as proxy:
+        listener, url = parts.listener()
         settings = Settings(
             data=folder, sandbox_url=sandbox_url, public_url=url, fetch_allow=("127.0.0.0/8",)
         )
         gateway = await open_gateway(settings, SystemClock(), sandbox_url=sandbox_url, database=database)
         await _sell(gateway)
-        async with _serving(gateway.asgi, listener), _working(gateway, url):
+        services = jobs.Services(gateway.database, gateway.secrets, gateway.settings, gateway.clock)
+        async with parts.serving(gateway, listener), parts.working(gateway, url, jobs.run_forever(services)):
             stand = Stand(gateway, proxy, url, vendor)
             yield stand
-            await stand.check_books()
+            await parts.check_books(gateway)
             await stand.close()
         await gateway.close()
 
@@ -273,52 +248,3 @@ async def _sell(gateway: Gateway) -> None:
         await tx.execute(insert(tables.Price).values(model="midjourney", **price))
         await revision.bump(tx)
     await gateway.loader.refresh()
-
-
-@contextlib.asynccontextmanager
-async def _sandbox() -> AsyncIterator[str]:
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    until = asyncio.Event()
-    task = asyncio.create_task(sandbox.run("127.0.0.1", 0, ready.set_result, until))
-    await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
-    yield f"http://127.0.0.1:{ready.result()}"
-    until.set()
-    await task
-
-
-@contextlib.asynccontextmanager
-async def _serving(app: Any, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        app,
-        http=protocol_class(HttpLimits()),
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.ensure_future(server._serve(sockets=[listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
-
-
-@contextlib.asynccontextmanager
-async def _working(gateway: Gateway, url: str) -> AsyncIterator[None]:
-    """The worker: its engine, and what it does again and again."""
-    client = Client()
-    engine = Engine(gateway.database, gateway.secrets, gateway.settings, gateway.clock, client, base_url=url)
-    services = jobs.Services(gateway.database, gateway.secrets, gateway.settings, gateway.clock)
-    working = asyncio.gather(engine.run_forever(), jobs.run_forever(services))
-    try:
-        yield
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await client.close()

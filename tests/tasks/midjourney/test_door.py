@@ -4,7 +4,8 @@ import base64
 from typing import Any
 
 import pytest
-from tests.tasks.midjourney.stand import Caller, Json, Stand, nano
+from tests.tasks.midjourney.stand import Caller, Json, Stand
+from tests.tasks.parts import nano
 
 from pronghorn.wire.midjourney import buttons
 

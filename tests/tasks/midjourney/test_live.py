@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.tasks.midjourney.stand import CREDENTIAL, Hook, Json, Stand, nano
+from tests.tasks.midjourney.stand import CREDENTIAL, Hook, Json, Stand
 from tests.tasks.midjourney.test_door import GRID, PNG, grid_of
+from tests.tasks.parts import nano
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

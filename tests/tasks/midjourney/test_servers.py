@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from tests.store.databases import SQLite
-from tests.tasks.midjourney.stand import CREDENTIAL, Caller, Stand, nano, standing
+from tests.tasks.midjourney.stand import CREDENTIAL, Caller, Stand, standing
 from tests.tasks.midjourney.test_door import GRID, H
+from tests.tasks.parts import nano
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

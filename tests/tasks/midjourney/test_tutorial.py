@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.tasks.midjourney.stand import Caller, Json, Stand, nano
+from tests.tasks.midjourney.stand import Caller, Json, Stand
+from tests.tasks.parts import nano
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,33 +6,28 @@ The group of a live caller is the name of its vendor: each is a channel to the s
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
-import uvicorn
 from aiohttp import web
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
+from tests.tasks import parts
 
-from pronghorn import sandbox
 from pronghorn.accounts import keys
-from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.app import Gateway, open_gateway
 from pronghorn.commerce import dispatch
 from pronghorn.commerce.jobs import Services
 from pronghorn.kit.clock import SystemClock
-from pronghorn.kit.money import NANO_PER_USD, parse_usd
-from pronghorn.ledger import audit, posting, repository
+from pronghorn.kit.money import NANO_PER_USD
+from pronghorn.ledger import repository
 from pronghorn.ledger.catalogue.media import read_media
 from pronghorn.settings import Settings
 from pronghorn.store import Database, revision
 from pronghorn.store import models as tables
 from pronghorn.tasks import family
-from pronghorn.tasks.engine import Engine
-from pronghorn.upstream import Client
 
 CREDENTIAL = "sk-canary-of-the-label"
 WAIT_S = 30.0
@@ -46,10 +41,6 @@ CHANNELS = {
 }
 """Vendors, and where the sandbox plays them."""
 Json = dict[str, Any]
-
-
-def nano(*usd: str) -> int:
-    return sum(parse_usd(text) for text in usd)
 
 
 class Peer:
@@ -151,18 +142,10 @@ class Caller:
 
     async def rows(self) -> list[Any]:
         """Of the usage log, oldest first."""
-        await self._stage.post()
-        row = tables.Request
-        async with self._stage.gateway.database.read() as tx:
-            found = select(*row.__table__.columns).where(row.account_id == self.account)
-            return list(await tx.execute(found.order_by(row.created_ms)))
+        return await parts.rows_of(self._stage.gateway, self.account)
 
     async def spent(self) -> int:
-        """Nano-dollars; nothing is held any more, and the log says the same."""
-        standing = (await self._stage.gateway.credit.standing([self.account], self.mode))[self.account]
-        assert standing.held == 0
-        assert standing.spent == sum(row.cost for row in await self.rows())
-        return int(standing.spent)
+        return await parts.spent_by(self._stage.gateway, self.account, self.mode)
 
 
 class Stage:
@@ -199,10 +182,6 @@ class Stage:
             await revision.bump(tx)
         await self.gateway.loader.refresh()
 
-    async def post(self) -> None:
-        gateway = self.gateway
-        await posting.post_all(gateway.database, gateway.settings.data / "journal", gateway.clock)
-
     async def deliver(self) -> None:
         """What the worker does with callbacks that are due."""
         gateway = self.gateway
@@ -212,23 +191,19 @@ class Stage:
         for caller in self._callers:
             await caller.http.close()
 
-    async def check_books(self) -> None:
-        await self.post()
-        async with self.gateway.database.read() as tx:
-            assert (await audit.audit(tx)).differences == []
-
 
 @contextlib.asynccontextmanager
 async def staged(database: Database, folder: Path) -> AsyncIterator[Stage]:
     """On a migrated database. Its books are recounted at the end."""
-    async with _sandbox() as sandbox_url, Peer().running() as peer, _impatient():
+    async with parts.playing() as sandbox_url, Peer().running() as peer, _impatient():
         settings = Settings(data=folder, sandbox_url=sandbox_url, fetch_allow=("127.0.0.0/8",))
         gateway = await open_gateway(settings, SystemClock(), sandbox_url=sandbox_url, database=database)
         await _sell(gateway, sandbox_url, peer.url)
-        async with _serving(gateway.asgi) as url, _working(gateway, url):
+        listener, url = parts.listener()
+        async with parts.serving(gateway, listener), parts.working(gateway, url):
             stage = Stage(gateway, peer, url)
             yield stage
-            await stage.check_books()
+            await parts.check_books(gateway)
             await stage.close()
         await gateway.close()
 
@@ -282,52 +257,3 @@ def _channel(gateway: Gateway, vendor: str, url: str) -> Json:
         "groups": [vendor],
         "created_ms": 0,
     }
-
-
-@contextlib.asynccontextmanager
-async def _sandbox() -> AsyncIterator[str]:
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    until = asyncio.Event()
-    task = asyncio.create_task(sandbox.run("127.0.0.1", 0, ready.set_result, until))
-    await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
-    yield f"http://127.0.0.1:{ready.result()}"
-    until.set()
-    await task
-
-
-@contextlib.asynccontextmanager
-async def _serving(app: Any) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    config = uvicorn.Config(
-        app,
-        http=protocol_class(HttpLimits()),
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.ensure_future(server._serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
-
-
-@contextlib.asynccontextmanager
-async def _working(gateway: Gateway, url: str) -> AsyncIterator[None]:
-    """The worker's engine."""
-    client = Client()
-    engine = Engine(gateway.database, gateway.secrets, gateway.settings, gateway.clock, client, base_url=url)
-    working = asyncio.create_task(engine.run_forever())
-    try:
-        yield
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await client.close()

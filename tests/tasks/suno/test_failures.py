@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tests.tasks.suno.stage import Stage, nano
+from tests.tasks.parts import nano
+from tests.tasks.suno.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.tasks.suno.stage import Caller, Json, Stage, nano
+from tests.tasks.parts import nano
+from tests.tasks.suno.stage import Caller, Json, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

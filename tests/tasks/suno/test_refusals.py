@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.tasks.suno.stage import Json, Stage, nano
+from tests.tasks.parts import nano
+from tests.tasks.suno.stage import Json, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

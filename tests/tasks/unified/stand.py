@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,15 @@ from typing import Any
 import aiohttp
 import uvicorn
 from sqlalchemy import func, insert, select
+from tests.tasks import parts
 from tests.tasks.engine.house import CREDENTIAL, Studio, known_studios
 
-from pronghorn import sandbox
-from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.app import Gateway, open_gateway
 from pronghorn.kit.clock import SystemClock
-from pronghorn.ledger import audit, posting
 from pronghorn.manage import bootstrap
 from pronghorn.settings import Settings
 from pronghorn.store import Database, revision
 from pronghorn.store import models as tables
-from pronghorn.tasks.engine import Engine
-from pronghorn.upstream import Client
 
 SONG = [{"id": "clip-1", "status": "complete", "audio_url": "https://cdn.example/1.mp3"}]
 PRICE_USD = "0.10"
@@ -130,31 +125,25 @@ class Stand:
             found = select(func.count()).where(row.action == action, row.subject == subject)
             return await tx.scalar(found.select_from(row)) or 0
 
-    async def check_books(self) -> None:
-        await posting.post_all(
-            self.gateway.database, self.gateway.settings.data / "journal", self.gateway.clock
-        )
-        async with self.gateway.database.read() as tx:
-            assert (await audit.audit(tx)).differences == []
-
 
 @contextlib.asynccontextmanager
 async def standing(database: Database, folder: Path, **settings: Any) -> AsyncIterator[Stand]:
     """On a migrated database. Its books are recounted at the end."""
-    async with _sandbox() as sandbox_url, Studio().running() as studio:
+    async with parts.playing() as sandbox_url, Studio().running() as studio:
         configured = Settings(data=folder, sandbox_url=sandbox_url, **settings)
         gateway = await open_gateway(configured, SystemClock(), sandbox_url=sandbox_url, database=database)
         await _sell(database)
         await gateway.loader.refresh()
+        listener, url = parts.listener()
         with known_studios():
-            async with _serving(gateway.asgi) as (url, server):
+            async with parts.serving(gateway, listener) as server:
                 stand = Stand(gateway, studio, url, server)
                 first = await bootstrap.ensure(database, gateway.secrets, gateway.clock, configured)
                 stand.manage = Caller(url, "", "", first.admin_token or "")
                 await stand.managed("POST", "/channels", _channel(studio))
-                async with _working(gateway, url):
+                async with parts.working(gateway, url):
                     yield stand
-                    await stand.check_books()
+                    await parts.check_books(gateway)
                 await stand.close()
         await gateway.close()
 
@@ -180,51 +169,3 @@ async def _sell(database: Database) -> None:
             row = {"components": {"per_call_usd": price}, "source": "operator", "updated_ms": 1, "note": ""}
             await tx.execute(insert(tables.Price).values(model=name, **row))
         await revision.bump(tx)
-
-
-@contextlib.asynccontextmanager
-async def _sandbox() -> AsyncIterator[str]:
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    until = asyncio.Event()
-    task = asyncio.create_task(sandbox.run("127.0.0.1", 0, ready.set_result, until))
-    await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
-    yield f"http://127.0.0.1:{ready.result()}"
-    until.set()
-    await task
-
-
-@contextlib.asynccontextmanager
-async def _serving(app: Any) -> AsyncIterator[tuple[str, uvicorn.Server]]:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    config = uvicorn.Config(
-        app,
-        http=protocol_class(HttpLimits()),
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.ensure_future(server._serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
-
-
-@contextlib.asynccontextmanager
-async def _working(gateway: Gateway, url: str) -> AsyncIterator[None]:
-    client = Client()
-    engine = Engine(gateway.database, gateway.secrets, gateway.settings, gateway.clock, client, base_url=url)
-    working = asyncio.create_task(engine.run_forever())
-    try:
-        yield
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await client.close()
