@@ -22,7 +22,10 @@ class SecretError(ValueError):
 
 
 class Secrets:
-    """Derived keys: `hash_key` for API keys and tokens, `link_key` for signed addresses, and the vault's own."""
+    """Derived keys: `hash_keys` for API keys and tokens, `link_keys` for signed addresses, and the vault's own.
+
+    The first of each makes what is new; what any of them has made is good.
+    """
 
     def __init__(self, secrets: list[str]) -> None:
         if not secrets:
@@ -36,9 +39,9 @@ class Secrets:
                     f"each secret in PRONGHORN_SECRET needs at least {MIN_SECRET_CHARACTERS} characters; "
                     "make one with: openssl rand -hex 32"
                 )
-        self.hash_key = _derive(secrets[0], b"keys")
-        self.link_key = _derive(secrets[0], b"links")
-        self.old_hash_keys = [_derive(secret, b"keys") for secret in secrets[1:]]
+        self.hash_keys = [_derive(secret, b"keys") for secret in secrets]
+        self.hash_key = self.hash_keys[0]
+        self.link_keys = [_derive(secret, b"links") for secret in secrets]
         self._vault = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(s, b"vault"))) for s in secrets])
 
     def seal(self, text: str) -> str:

@@ -35,7 +35,7 @@ class Doorkeeper:
     """Knows the keyed hashes of all keys; a wrong key costs the same work as a right one."""
 
     def __init__(self, secrets: Secrets, trusted_proxies: Sequence[str]) -> None:
-        self._hash_keys = [secrets.hash_key, *secrets.old_hash_keys]
+        self._hash_keys = secrets.hash_keys
         self._forwarded = Forwarded(trusted_proxies) if trusted_proxies else None
 
     def admit(self, snapshot: Snapshot, scope: Scope, now_s: float) -> tuple[Grant, str]:

@@ -153,7 +153,7 @@ async def _check_account(tx: Tx, account_id: str) -> None:
 
 async def _find(tx: Tx, secrets: Secrets, code: str, now_ms: int) -> Any:
     """None: there is no such code. Codes from before a change of the secret are known by the old one."""
-    hashes = [keyed_hash(key, code) for key in (secrets.hash_key, *secrets.old_hash_keys)]
+    hashes = [keyed_hash(key, code) for key in secrets.hash_keys]
     return (await tx.execute(listed(now_ms).where(Code.hash.in_(hashes)))).one_or_none()
 
 

@@ -91,7 +91,7 @@ async def _lines(
 
 async def _key(tx: Tx, desk: Desk, secret: str) -> Any:
     secrets = desk.context.secrets
-    hashes = [keys.keyed_hash(each, secret) for each in (secrets.hash_key, *secrets.old_hash_keys)]
+    hashes = [keys.keyed_hash(each, secret) for each in secrets.hash_keys]
     found = (
         select(Key.id, Key.name, Key.ips, Key.is_disabled, Account.name.label("account_name"))
         .add_columns(Account.is_disabled.label("account_is_disabled"))

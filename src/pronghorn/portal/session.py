@@ -92,8 +92,7 @@ async def by_access(tx: Tx, secrets: Secrets, token: str, now_ms: int) -> Any:
     expires, _, signature = rest.partition(".")
     if not (expires.isdecimal() and expires.isascii() and len(expires) < 12):
         return None
-    keys = (secrets.hash_key, *secrets.old_hash_keys)
-    good = [_signature(key, session_id, int(expires)) for key in keys]
+    good = [_signature(key, session_id, int(expires)) for key in secrets.hash_keys]
     if not any(hmac.compare_digest(each.encode(), signature.encode()) for each in good):
         return None
     if int(expires) * 1000 <= now_ms:
@@ -177,7 +176,7 @@ async def _session(tx: Tx, condition: Any, now_ms: int) -> Any:
 
 
 def _hashes(secrets: Secrets, secret: str) -> list[bytes]:
-    return [keyed_hash(key, secret) for key in (secrets.hash_key, *secrets.old_hash_keys)]
+    return [keyed_hash(key, secret) for key in secrets.hash_keys]
 
 
 def _signature(key: bytes, session_id: str, expires_s: int) -> str:

@@ -1,6 +1,7 @@
 """Asking: one request of an adapter to a channel, with one of its credentials; the answer as decoded JSON."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -54,12 +55,12 @@ def fingerprint(channel: Channel, place: int, key: bytes) -> str:
     return hashlib.blake2b(text, key=key[:64], digest_size=_FINGERPRINT_BYTES).hexdigest()
 
 
-def place_of(channel: Channel, credential: str, key: bytes) -> int | None:
-    """Where in its pool the credential with this fingerprint is; None: it was taken away."""
-    for place in range(len(channel.candidates)):
-        if fingerprint(channel, place, key) == credential:
-            return place
-    return None
+def place_of(channel: Channel, credential: str, keys: Sequence[bytes]) -> int | None:
+    """Where in its pool the credential is that has this fingerprint by one of the keys; None: it was taken away."""
+    places = range(len(channel.candidates))
+    return next(
+        (place for place in places for key in keys if fingerprint(channel, place, key) == credential), None
+    )
 
 
 def check_answered(status: int, reply: Any) -> None:

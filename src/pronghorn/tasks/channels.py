@@ -51,5 +51,5 @@ class Channels:
             channel = self._sandbox.get(row.family)
         if channel is None or row.family not in channel.vendor.tasks:
             return None
-        place = asking.place_of(channel, row.credential, self._vault.hash_key)
+        place = asking.place_of(channel, row.credential, self._vault.hash_keys)
         return channel, place or 0

@@ -98,7 +98,7 @@ class Tasks:
             simulator = snapshot.sandbox_for(model, view.family)
             channels = [simulator] if simulator is not None else []
         for channel in channels:
-            place = asking.place_of(channel, view.credential, self._vault.hash_key)
+            place = asking.place_of(channel, view.credential, self._vault.hash_keys)
             if place is not None:
                 return channel, place
         return None

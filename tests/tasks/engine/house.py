@@ -36,7 +36,8 @@ from pronghorn.vendors.suno import Gateway
 from pronghorn.vendors.task import Ask
 
 ACCOUNT, KEY = "acc_1", "key_1"
-SECRETS = Secrets(["the-secret-of-this-test"])
+SECRET = "the-secret-of-this-test"
+SECRETS = Secrets([SECRET])
 PRICE = 100_000_000
 """Of a song, nano-dollars."""
 CREDENTIAL = "sk-canary-of-the-studio"
@@ -77,6 +78,8 @@ class Studio:
         """Refuses to cancel what is over, or has begun."""
         self.drops = False
         """Takes the job, and hangs up before it says so."""
+        self.fetched_with: list[str] = []
+        """The credential of each fetch."""
         self.fetch_fails: tuple[int, str] | None = None
         self.gate: asyncio.Event | None = None
         """Fetches wait for it."""
@@ -129,6 +132,7 @@ class Studio:
 
     async def _fetch(self, request: web.Request) -> web.StreamResponse:
         self.fetches += 1
+        self.fetched_with.append(request.headers.get("authorization", ""))
         ids = (await request.json())["ids"]
         found = [dict(self.jobs[one]) for one in ids if one in self.jobs]
         if self.gate is not None:
@@ -169,6 +173,7 @@ class House:
         self.folder = folder
         self.studio = studio
         self.clock = FakeClock()
+        self.vault = SECRETS
         self.edge = Edge()
         self.settings = Settings(data=folder)
         self.client = Client()
@@ -226,13 +231,13 @@ class House:
         database = edged(self.database, self.edge)
         self._credit = Credit(database, SERVER, self.epoch, self.clock)
         self._journal = Journal(self.folder / "journal", SERVER, self.epoch, 50)
-        loader = Loader(self.database, self._credit, SECRETS, self.clock, "")
+        loader = Loader(self.database, self._credit, self.vault, self.clock, "")
         await loader.refresh()
         (self.grant,) = loader.snapshot.grants.values()
         self.server = Tasks(
             database=database,
             credit=self._credit,
-            vault=SECRETS,
+            vault=self.vault,
             clock=self.clock,
             settings=self.settings,
             loader=loader,
@@ -252,7 +257,7 @@ class House:
 
     def new_worker(self, seed: int = 1) -> Engine:
         database = edged(self.database, self.edge)
-        return Engine(database, SECRETS, self.settings, self.clock, self.client, seed=seed)
+        return Engine(database, self.vault, self.settings, self.clock, self.client, seed=seed)
 
     async def close(self) -> None:
         if self._journal is not None:

@@ -1,11 +1,13 @@
 """A task from its submission to its end, whatever the vendor says on the way; the books agree after each."""
 
 import asyncio
+import json
 
 import pytest
 from sqlalchemy import update
-from tests.tasks.engine.house import PRICE, House
+from tests.tasks.engine.house import CREDENTIAL, PRICE, SECRET, House
 
+from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import Conflict, NoCredit, PronghornError, UpstreamError
 from pronghorn.store import models as tables
 from pronghorn.store import revision
@@ -219,6 +221,24 @@ async def test_what_was_cancelled_while_it_ran_is_charged(house: House) -> None:
     view = await house.server.find(view.id) or view
     assert (await house.server.cancel(view)).cost == PRICE
     await house.check_books()
+
+
+async def test_a_new_secret_keeps_a_task_with_its_credential_and_its_links(house: House) -> None:
+    view = await house.submit()
+    pool = house.vault.seal(json.dumps(["sk-another", CREDENTIAL]))
+    async with house.database.write() as tx:
+        await tx.execute(update(tables.Channel).values(credentials=pool))
+        await revision.bump(tx)
+    link = house.server.links("").callback(view.id).rpartition("/")[2]
+    house.vault = Secrets(["a-newer-secret-of-this-test", SECRET])
+    await house.start()
+    where = house.server.channel_of(view)
+    assert where is not None and where[1] == 1
+    assert house.server.links("").is_signed(view.id, "", link)
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    assert house.studio.fetched_with == [f"Bearer {CREDENTIAL}"]
+    assert [row.state for row in await house.rows()] == ["succeeded"]
 
 
 async def test_what_follows_needs_the_account_that_made_it(house: House) -> None:

@@ -19,10 +19,11 @@ def test_the_first_secret_seals_and_all_open() -> None:
         old.open(both.seal("after"))
 
 
-def test_rotation_keeps_the_old_hash_key_at_hand() -> None:
-    both = Secrets([NEW, OLD])
-    assert both.hash_key == Secrets([NEW]).hash_key
-    assert both.old_hash_keys == [Secrets([OLD]).hash_key]
+def test_rotation_keeps_the_old_keys_at_hand() -> None:
+    old, new, both = Secrets([OLD]), Secrets([NEW]), Secrets([NEW, OLD])
+    assert both.hash_key == new.hash_key
+    assert both.hash_keys == [new.hash_key, old.hash_key]
+    assert both.link_keys == new.link_keys + old.link_keys
 
 
 def test_the_wrong_secret_is_named_as_the_reason() -> None:

@@ -18,7 +18,7 @@ WRONG = MINE[:-1] + ("a" if MINE[-1] != "a" else "b")
 
 
 def snapshot(**fields: Any) -> Snapshot:
-    old_hash = SECRETS.old_hash_keys[0]
+    old_hash = SECRETS.hash_keys[1]
     return Snapshot(
         grants={
             keys.keyed_hash(SECRETS.hash_key, MINE): grant(key_id="mine", **fields),

@@ -95,7 +95,7 @@ async def remove(tx: Tx, act: Act, token_id: str) -> None:
 
 async def user_of(tx: Tx, secrets: Secrets, token: str) -> str:
     """The admin whom `token` stands for. Raises `Unauthenticated`."""
-    hashes = [keys.keyed_hash(key, token) for key in (secrets.hash_key, *secrets.old_hash_keys)]
+    hashes = [keys.keyed_hash(key, token) for key in secrets.hash_keys]
     row = (
         await tx.execute(
             select(table.User.id, table.User.role, table.User.is_disabled)
