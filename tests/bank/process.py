@@ -52,7 +52,7 @@ async def live(url: str, folder: Path, seed: int, number: int, life: int) -> Non
         enter(edge)
         teller = await _started(edged(database, edge), folder, name, clock, promises, plan)
         worker = Worker(edged(database, Edge(turn=_jitter(dice))), _journal(folder, number), clock)
-        posts = asyncio.create_task(worker.go(1_000_000, _jitter(dice)))
+        posts = asyncio.create_task(worker.go(1_000_000, _pauses(dice)))
         lanes = [steps for life in server.lives for steps in life.lanes]
         await asyncio.gather(*(teller.go(steps, _jitter(dice)) for steps in lanes))
         posts.cancel()
@@ -82,6 +82,15 @@ def _kills(plan: Plan, number: int, life: int) -> dict[int, str]:
 def _jitter(dice: random.Random) -> Any:
     async def turn() -> None:
         await asyncio.sleep(dice.choice((0, 0, dice.random() / 200)))
+
+    return turn
+
+
+def _pauses(dice: random.Random) -> Any:
+    """Of a worker, which looks again and again: it shall not take all the time that there is."""
+
+    async def turn() -> None:
+        await asyncio.sleep(dice.random() / 20)
 
     return turn
 
@@ -147,6 +156,15 @@ async def play_all(databases: Databases, folder: Path, seeds: Iterable[int], kin
     return wrong
 
 
+async def _ended(sentinel: int) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sentinel, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(sentinel)
+
+
 class Bank:
     def __init__(self, database: Database, folder: Path, seed: int) -> None:
         self.plan = draw(seed)
@@ -179,8 +197,7 @@ class Bank:
             process = _processes.Process(target=_run, args=arguments)
             process.start()
             befalling = asyncio.create_task(self._befall(process.pid or 0, is_last=life == LIVES - 1))
-            while process.exitcode is None:
-                await asyncio.sleep(0.01)
+            await _ended(process.sentinel)
             befalling.cancel()
             error = self._folder / f"error-{number}-{life}"
             assert process.exitcode in (0, -signal.SIGKILL), error.read_text()

@@ -7,7 +7,7 @@ from tests.bank.process import play_all
 from tests.bank.runs import assert_none
 
 DAILY = 12
-NIGHTLY = 1_000
+NIGHTLY = 5_000
 
 each = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 

@@ -88,17 +88,21 @@ async def slow(stand: Stand) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def read_only(stand: Stand) -> AsyncIterator[None]:
     operator = await stand.connect()
-    await operator.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-    await operator.execute("SELECT pg_reload_conf()")
+    await _set_read_only(operator, "on")
     try:
-        async with asyncio.timeout(ANSWERED_S):  # each session hears of it a moment later
-            while await operator.fetchval("SHOW default_transaction_read_only") != "on":
-                await asyncio.sleep(0.01)
         yield
     finally:
-        await operator.execute("ALTER SYSTEM RESET default_transaction_read_only")
-        await operator.execute("SELECT pg_reload_conf()")
+        await _set_read_only(operator, "off")
         await operator.close()
+
+
+async def _set_read_only(operator: asyncpg.Connection, value: str) -> None:
+    """Each session hears of it a moment later."""
+    await operator.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+    await operator.execute("SELECT pg_reload_conf()")
+    async with asyncio.timeout(ANSWERED_S):
+        while await operator.fetchval("SHOW default_transaction_read_only") != value:
+            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
