@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import uvicorn
 from sqlalchemy import func, insert, select
+from tests.serving import listen, serving
 
 from pronghorn.accounts import keys
-from pronghorn.api import HttpLimits, protocol_class
-from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.app import Gateway, open_gateway
 from pronghorn.kit.clock import SystemClock
 from pronghorn.kit.money import NANO_PER_USD
@@ -196,36 +194,19 @@ async def running(folder: Path, *, usd: float = 10, **settings: Any) -> AsyncIte
     shutil.copy(await _migrated(), configured.data / "pronghorn.db")
     database = Database(configured.resolved_database_url)
     gateway = await open_gateway(configured, SystemClock(), sandbox_url=vendor_url, database=database)
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        gateway.asgi,
-        http=protocol_class(HttpLimits()),
-        ws=SocketProtocol,
-        ws_max_size=configured.socket_message_bytes,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-    )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.ensure_future(server._serve(sockets=[listener]))
+    listener, url = listen()
     account, key = await _set_up(gateway, vendor_url, usd)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     run = Running(gateway, vendor, url, account, key)
     try:
-        yield run
-        await run.check_money()
+        async with serving(gateway, listener):
+            try:
+                yield run
+                await run.check_money()
+            finally:
+                await run.session.close()
     finally:
-        await run.session.close()
-        server.should_exit = True
-        await task
         await gateway.close()
         await vendor.close()
-        listener.close()
         for path in folder.rglob("*"):
             assert path.is_dir() or CANARY.encode() not in path.read_bytes(), path
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import socket
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import uvicorn
 from sqlalchemy import func, insert, select
 from structlog.testing import LogCapture
 from tests.faults import raw
 from tests.faults.raw import CANARY, RawAnswer, RawConnection, request
 from tests.faults.upstream import ScriptedUpstream, Step
+from tests.serving import listen, serving
 
 from pronghorn import app
 from pronghorn.accounts import keys
-from pronghorn.api import HttpLimits, protocol_class
-from pronghorn.api.caller_socket import SocketProtocol
 from pronghorn.kit.clock import Clock, SystemClock
 from pronghorn.kit.money import NANO_PER_USD
 from pronghorn.ledger import posting, repository
@@ -231,32 +228,15 @@ async def running(folder: Path, clock: Clock | None = None, /, **settings: Any) 
     inner = await app.open_gateway(
         configured, clock or SystemClock(), sandbox_url=upstream.url, database=database
     )
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            inner.asgi,
-            http=protocol_class(HttpLimits()),
-            ws=SocketProtocol,
-            ws_max_size=configured.socket_message_bytes,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=2,
-        )
-    )
-    serving = asyncio.ensure_future(server._serve(sockets=[listener]))
+    listener, _ = listen()
     try:
-        yield Gateway(inner, upstream, listener.getsockname()[1])
+        async with serving(inner, listener, drain_s=2):
+            try:
+                yield Gateway(inner, upstream, listener.getsockname()[1])
+            finally:
+                await upstream.close()
     finally:
-        server.should_exit = True
-        await upstream.close()
-        await serving
         await inner.close()
-        listener.close()
         structlog.reset_defaults()
     text = repr(logs.entries)
     assert CANARY not in text

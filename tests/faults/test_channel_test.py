@@ -15,8 +15,8 @@ from tests.faults.dialects import DIALECTS
 from tests.faults.harness import Case, Gateway, running
 from tests.faults.raw import CANARY
 from tests.faults.upstream import End, Seen, Step, completion, refusing_port, whole
+from tests.serving import playing
 
-from pronghorn import sandbox
 from pronghorn.manage import bootstrap
 from pronghorn.routing import health
 from pronghorn.sandbox.bedrock.signature import ACCESS_KEY, SECRET_KEY
@@ -349,12 +349,8 @@ async def test_a_channel_that_is_not_in_use_has_no_health_and_no_test(
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def sandbox_url() -> AsyncIterator[str]:
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    until = asyncio.Event()
-    task = asyncio.ensure_future(sandbox.run("127.0.0.1", 0, ready.set_result, until))
-    yield f"http://127.0.0.1:{await ready}"
-    until.set()
-    await task
+    async with playing() as url:
+        yield url
 
 
 SIGNED = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -26,7 +26,17 @@ UNREADY_S = 0.5
 
 async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[], Awaitable[None]]) -> None:
     """Serve until SIGTERM or SIGINT, then let open requests finish for as long as the settings allow."""
-    config = uvicorn.Config(
+    _tune_memory()
+    address = gateway.settings.data / ADDRESS
+    address.write_text(f"{os.getpid()} {own_url(listener)}")
+    try:
+        await _Server(uvicorn_config(gateway), gateway, started).serve(sockets=[listener])
+    finally:
+        address.unlink(missing_ok=True)
+
+
+def uvicorn_config(gateway: Gateway) -> uvicorn.Config:
+    return uvicorn.Config(
         gateway.asgi,
         http=protocol_class(HttpLimits()),
         ws=cast("type[asyncio.Protocol]", _socket_protocol),
@@ -41,13 +51,6 @@ async def serve(gateway: Gateway, listener: socket.socket, started: Callable[[],
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(gateway.settings.drain_s),
     )
-    _tune_memory()
-    address = gateway.settings.data / ADDRESS
-    address.write_text(f"{os.getpid()} {own_url(listener)}")
-    try:
-        await _Server(config, gateway, started).serve(sockets=[listener])
-    finally:
-        address.unlink(missing_ok=True)
 
 
 def _socket_protocol(**given: Any) -> asyncio.Protocol:

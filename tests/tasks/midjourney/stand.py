@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 from sqlalchemy import insert, update
+from tests.serving import listen, playing, serving
 from tests.tasks import parts
 
 from pronghorn.accounts import keys
@@ -224,15 +225,15 @@ class Stand:
 @contextlib.asynccontextmanager
 async def standing(database: Database, folder: Path, vendor: str = "midjourney") -> AsyncIterator[Stand]:
     """On a migrated database. Its books are recounted at the end."""
-    async with parts.playing() as sandbox_url, Proxy().running() as proxy:
-        listener, url = parts.listener()
+    async with playing() as sandbox_url, Proxy().running() as proxy:
+        listener, url = listen()
         settings = Settings(
             data=folder, sandbox_url=sandbox_url, public_url=url, fetch_allow=("127.0.0.0/8",)
         )
         gateway = await open_gateway(settings, SystemClock(), sandbox_url=sandbox_url, database=database)
         await _sell(gateway)
         services = jobs.Services(gateway.database, gateway.secrets, gateway.settings, gateway.clock)
-        async with parts.serving(gateway, listener), parts.working(gateway, url, jobs.run_forever(services)):
+        async with serving(gateway, listener), parts.working(gateway, url, jobs.run_forever(services)):
             stand = Stand(gateway, proxy, url, vendor)
             yield stand
             await parts.check_books(gateway)

@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 from sqlalchemy import insert, update
+from tests.serving import listen, playing, serving
 from tests.tasks import parts
 
 from pronghorn.accounts import keys
@@ -195,12 +196,12 @@ class Stage:
 @contextlib.asynccontextmanager
 async def staged(database: Database, folder: Path) -> AsyncIterator[Stage]:
     """On a migrated database. Its books are recounted at the end."""
-    async with parts.playing() as sandbox_url, Peer().running() as peer, _impatient():
+    async with playing() as sandbox_url, Peer().running() as peer, _impatient():
         settings = Settings(data=folder, sandbox_url=sandbox_url, fetch_allow=("127.0.0.0/8",))
         gateway = await open_gateway(settings, SystemClock(), sandbox_url=sandbox_url, database=database)
         await _sell(gateway, sandbox_url, peer.url)
-        listener, url = parts.listener()
-        async with parts.serving(gateway, listener), parts.working(gateway, url):
+        listener, url = listen()
+        async with serving(gateway, listener), parts.working(gateway, url):
             stage = Stage(gateway, peer, url)
             yield stage
             await parts.check_books(gateway)

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 from sqlalchemy import func, insert, select
+from tests.serving import listen, playing, serving
 from tests.tasks import parts
 from tests.tasks.engine.house import CREDENTIAL, Studio, known_studios
 
@@ -129,14 +130,14 @@ class Stand:
 @contextlib.asynccontextmanager
 async def standing(database: Database, folder: Path, **settings: Any) -> AsyncIterator[Stand]:
     """On a migrated database. Its books are recounted at the end."""
-    async with parts.playing() as sandbox_url, Studio().running() as studio:
+    async with playing() as sandbox_url, Studio().running() as studio:
         configured = Settings(data=folder, sandbox_url=sandbox_url, **settings)
         gateway = await open_gateway(configured, SystemClock(), sandbox_url=sandbox_url, database=database)
         await _sell(database)
         await gateway.loader.refresh()
-        listener, url = parts.listener()
+        listener, url = listen()
         with known_studios():
-            async with parts.serving(gateway, listener) as server:
+            async with serving(gateway, listener) as server:
                 stand = Stand(gateway, studio, url, server)
                 first = await bootstrap.ensure(database, gateway.secrets, gateway.clock, configured)
                 stand.manage = Caller(url, "", "", first.admin_token or "")
