@@ -168,10 +168,10 @@ class Tasks:
             raise Conflict(f"the vendor did not stop it (status {status}); it goes on", code="not_cancelled")
 
     async def _state_there(self, view: View, where: tuple[Channel, int]) -> State | None:
-        """What its vendor says; None: nothing that can be read, or that it does not know it."""
+        """What its vendor says; None: no answer, nothing that can be read, or that it does not know it."""
         adapter, ids = where[0].vendor.tasks[view.family], [view.upstream_id or ""]
-        status, reply = await asking.ask(self._client, *where, adapter.poll(ids), asking.LOOKING)
         try:
+            status, reply = await asking.ask(self._client, *where, adapter.poll(ids), asking.LOOKING)
             found = adapter.progress(ids, status, reply)
         except (UpstreamError, ValueError):
             return None

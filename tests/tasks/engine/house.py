@@ -81,6 +81,8 @@ class Studio:
         self.fetched_with: list[str] = []
         """The credential of each fetch."""
         self.fetch_fails: tuple[int, str] | None = None
+        self.fetch_drops = False
+        """Hangs up instead of an answer."""
         self.gate: asyncio.Event | None = None
         """Fetches wait for it."""
         self.url = ""
@@ -137,6 +139,9 @@ class Studio:
         found = [dict(self.jobs[one]) for one in ids if one in self.jobs]
         if self.gate is not None:
             await self.gate.wait()
+        if self.fetch_drops:
+            assert request.transport is not None
+            request.transport.close()
         if self.fetch_fails is not None:
             status, text = self.fetch_fails
             return web.Response(status=status, text=text)

@@ -214,6 +214,20 @@ async def test_a_vendor_that_refuses_to_stop_what_is_done_leaves_it_to_the_next_
     await house.check_books()
 
 
+async def test_a_refusal_is_told_though_nothing_more_is_heard_of_the_task(house: House) -> None:
+    view = await house.submit()
+    house.studio.is_strict = house.studio.fetch_drops = True
+    house.studio.say("up-1", "IN_PROGRESS", progress="10%")
+    with pytest.raises(Conflict, match="did not stop it"):
+        await house.server.cancel(view)
+    assert house.studio.fetches == 1
+    house.studio.fetch_drops = False
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    assert [row.state for row in await house.rows()] == ["succeeded"]
+    await house.check_books()
+
+
 async def test_what_was_cancelled_while_it_ran_is_charged(house: House) -> None:
     view = await house.submit()
     house.studio.say("up-1", "IN_PROGRESS", progress="80%")
