@@ -1,5 +1,6 @@
 """Reply: the caller's end of one HTTP request, over ASGI or, where the server offers it, in a single write."""
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ CORS: Headers = [
         b"anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset",
     ),
 ]
+_BREAKS = re.compile(rb"[\r\n\0]")
 _CORS_LINES = b"".join(b"%b: %b\r\n" % pair for pair in CORS)
 
 
@@ -76,19 +78,27 @@ class Reply:
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         if self._connection is not None:
-            self.at_once(status, b"".join([b"%b: %b\r\n" % pair for pair in headers]), body)
+            self.at_once(status, b"".join([b"%b: %b\r\n" % pair for pair in _checked(headers)]), body)
             return
         self.is_started = True
         sized = [(b"content-length", b"%d" % len(body))] if status != 204 else []
         await self._send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, *sized, *self._common()]}
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*_checked(headers), *sized, *self._common()],
+            }
         )
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def start(self, status: int, headers: Headers) -> None:
         self.is_started = True
         await self._send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, *self._common()]}
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*_checked(headers), *self._common()],
+            }
         )
 
     async def write(self, data: bytes) -> None:
@@ -114,3 +124,10 @@ class Reply:
 
     def _common(self) -> Headers:
         return [(b"x-request-id", self.request_id.encode()), *CORS]
+
+
+def _checked(headers: Headers) -> Headers:
+    """Raises `ValueError` for a header that would be read as several, or as the end of the head."""
+    if _BREAKS.search(b"".join([value for _, value in headers])) is not None:
+        raise ValueError("the value of a header breaks its line")
+    return headers

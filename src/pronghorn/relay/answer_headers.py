@@ -5,6 +5,7 @@ from pronghorn.relay.incoming import Headers
 from pronghorn.relay.rate_headers import rate_headers
 
 MAX_DROPPED_BYTES = 2048
+_PRINTABLE = bytes(byte if 0x20 <= byte < 0x7F else ord("?") for byte in range(256))
 
 
 def answer_headers(exchange: Exchange) -> Headers:
@@ -15,7 +16,7 @@ def answer_headers(exchange: Exchange) -> Headers:
         headers.append((b"x-pronghorn-adjusted", b"max_tokens=%d" % exchange.adjusted_limit))
     if exchange.upstream_model != exchange.model_name:
         alias = f"{exchange.model_name} -> {exchange.upstream_model}"
-        headers.append((b"x-pronghorn-model", alias.encode("ascii", "replace")))
+        headers.append((b"x-pronghorn-model", _value(alias)))
     if exchange.dropped:
         headers.append((b"x-pronghorn-dropped", dropped_value(exchange.dropped)))
     if exchange.endpoint.dialect == "messages":
@@ -30,6 +31,12 @@ def dropped_value(paths: list[str]) -> bytes:
     for path in paths:
         size += len(path) + 2
         if size > MAX_DROPPED_BYTES:
-            return ", ".join([*kept, "..."]).encode("ascii", "replace")
+            kept.append("...")
+            break
         kept.append(path)
-    return ", ".join(kept).encode("ascii", "replace")
+    return _value(", ".join(kept))
+
+
+def _value(text: str) -> bytes:
+    """Of a header. Names are the caller's own words: whatever could end the header is a question mark."""
+    return text.encode("ascii", "replace").translate(_PRINTABLE)
