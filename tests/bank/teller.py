@@ -23,7 +23,7 @@ from pronghorn.ledger.prices import Price, PriceDocument
 from pronghorn.observability import Metrics
 from pronghorn.relay.endpoints import BY_NAME
 from pronghorn.relay.exchange import Exchange
-from pronghorn.relay.holding import Holder, gather
+from pronghorn.relay.holding import gather, take
 from pronghorn.relay.incoming import Incoming
 from pronghorn.routing import Grant
 from pronghorn.routing.grant import Meter
@@ -168,7 +168,7 @@ class Teller:
         self.purses |= {_name(purse): purse for purse in (grant.purse, *windows)}
         await gather(self.credit, (grant.purse, *windows), step.amount, LONG_S)
         check_alive()
-        if not Holder._take(exchange, step.amount):
+        if not take(exchange, step.amount):
             return None
         names = [_name(purse) for purse in windows]
         self.promises.note(

@@ -18,11 +18,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """How this vendor differs from what is written of its dialect; None where nothing is known of it.
 
     `openai`: takes what OpenAI's document has and nothing else. `router`: passes on what other vendors take.
-    `thinking_switch`: thinks or not as a member `thinking` says. `no_addresses`: takes media whole alone.
-    `vertex`: Gemini without ids of calls and without tiers.
+    `thinking_switch`: thinks or not as a member `thinking` says. `takes_reasoning`: knows `reasoning_content` in
+    messages of the assistant; `wants_reasoning`: refuses one without. `web_search`: searches when it is asked to.
+    `no_addresses`: takes media whole alone. `vertex`: Gemini without ids of calls and without tiers.
     """
     max_output_tokens: int | None = None
-    """The most that the model can say, where it is known."""
+    """The most that may be asked for: what the model can say, and what is paid for. None where nothing is known."""
     now_s: int = 0
     """Unix time, for answers of vendors that give none."""
 
@@ -74,6 +75,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     write_request: Callable[[Turn, Target, Losses], Json]
     """The turn's messages, names and ids fit already; media that it `takes_url` for may still be addresses."""
     takes_url: Callable[[Media, Target], bool]
+    thinking_tokens: Callable[[Turn, Target], int] = lambda _turn, _target: 0
+    """What is asked for beyond the caller's own limit of output, as far as `Target.max_output_tokens` allows."""
     read_reply: Callable[[Json], Reply]
     write_reply: Callable[[Reply, Turn], Json]
     reader: Callable[[], StreamReader]

@@ -7,11 +7,12 @@ import msgspec
 
 from pronghorn import convert
 from pronghorn.convert.conversion import Conversion
-from pronghorn.convert.dialect import Target
+from pronghorn.convert.dialect import Dialect, Target
 from pronghorn.convert.embeddings import EmbeddingConversion
+from pronghorn.convert.turn import Turn
 from pronghorn.errors import BadRequest, RefusedStrict, UpstreamRejected
 from pronghorn.kit.later import Later
-from pronghorn.relay import outgoing, refusal
+from pronghorn.relay import bounds, holding, outgoing, refusal
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.form import Form
 from pronghorn.relay.signatures import Signatures
@@ -55,7 +56,7 @@ class Asker:
         handle.raise_if_cancelled()
         exchange.conversion, exchange.dropped = None, []
         if exchange.target is not exchange.endpoint:
-            exchange.conversion = await self._convert(exchange, channel)
+            exchange.conversion = await self._convert(exchange, channel, peek)
         token = None
         if channel.vendor.token is not None:
             token = await self._access.token(channel.vendor.token, channel.credential(exchange.place))
@@ -87,7 +88,9 @@ class Asker:
             error.dialect = exchange.target.dialect
         raise error
 
-    async def _convert(self, exchange: Exchange, channel: Channel) -> Conversion | EmbeddingConversion:
+    async def _convert(
+        self, exchange: Exchange, channel: Channel, peek: Peek
+    ) -> Conversion | EmbeddingConversion:
         """The caller's request, read and fitted for this channel's vendor."""
         if not exchange.endpoint.is_turn:
             is_batch = exchange.endpoint.name.startswith("batch")
@@ -97,18 +100,30 @@ class Asker:
         source, target = dialects[exchange.endpoint.name], dialects[exchange.target.name]
         turn = source.read_request(_document(exchange))
         turn.is_stream = exchange.is_stream
-        model = exchange.model
         to = Target(
             model=exchange.upstream_model,
             traits=channel.vendor.traits,
-            max_output_tokens=model.max_output_tokens if model is not None else None,
             now_s=int(exchange.incoming.received_s),
         )
+        most = _keep_to_hold(exchange, peek, turn, target, to)
+        to = msgspec.structs.replace(to, max_output_tokens=most)
         await self._signatures.recall(exchange.grant, turn, target.name)
         conversion = Conversion(source, target, turn, to)
         if addresses := conversion.addresses():
             await self._fetcher.fill(addresses)
         return conversion
+
+
+def _keep_to_hold(exchange: Exchange, peek: Peek, turn: Turn, target: Dialect, to: Target) -> int:
+    """Ask for no more than money is held for, however the caller's words were read. Gives how many tokens that is."""
+    assert exchange.model is not None
+    held, choices = exchange.adjusted_limit or bounds.output_limit(peek, exchange.model), bounds.choices(peek)
+    if exchange.adjusted_limit or (turn.max_output_tokens or 0) > held:
+        turn.max_output_tokens = held
+    if (turn.choices or 1) > choices:
+        turn.choices = choices
+    most = held + holding.take_more(exchange, peek, target.thinking_tokens(turn, to))
+    return min(most, exchange.model.max_output_tokens or most)
 
 
 def _document(exchange: Exchange) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Upper bounds: the most that a request can consume, found before anything is sent.
 
-Bytes stand for tokens, since no tokenizer makes more tokens than bytes. Where that asks for more money than
-there is, the text is counted instead.
+Bytes stand for tokens, since no tokenizer makes more tokens than bytes; what is no text is `unwritten`. Where that
+asks for more money than there is, the text is counted instead.
 """
 
 from typing import Any
@@ -10,14 +10,13 @@ import msgspec
 
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay.endpoints import Endpoint
+from pronghorn.relay.unwritten import PICTURE_TOKENS
 from pronghorn.routing import Model
 from pronghorn.wire import openai
 from pronghorn.wire.openai import Peek
 from pronghorn.wire.usage import Usage
 
 DEFAULT_OUTPUT_TOKENS = 32_768
-IMAGE_INPUT_TOKENS = 7_000
-"""The most that one picture costs as input (many tiles, or high input fidelity)."""
 IMAGE_OUTPUT_TOKENS = 16_000
 MAX_IMAGES_IN = 16
 PROMPT_TOKENS = 32_000
@@ -39,8 +38,8 @@ def output_limit(peek: Peek, model: Model) -> int:
 
 def choices(peek: Peek) -> int:
     if peek.n is None and peek.best_of is None:
-        return 1
-    return max(peek.n or 1, peek.best_of or 1)
+        return peek.prompts()
+    return max(peek.n or 1, peek.best_of or 1) * peek.prompts()
 
 
 def bound(endpoint: Endpoint, peek: Peek, body_bytes: int, model: Model) -> Usage:
@@ -53,7 +52,7 @@ def bound(endpoint: Endpoint, peek: Peek, body_bytes: int, model: Model) -> Usag
         return Usage()
     if endpoint.measure == "images":
         pictures = peek.n or 1
-        into = PROMPT_TOKENS + (IMAGE_INPUT_TOKENS * MAX_IMAGES_IN if endpoint.name == "images_edits" else 0)
+        into = PROMPT_TOKENS + (PICTURE_TOKENS * MAX_IMAGES_IN if endpoint.name == "images_edits" else 0)
         return Usage(
             input=min(body_bytes, into) or into,
             output=IMAGE_OUTPUT_TOKENS * pictures + 100 * (peek.partial_images or 0),
@@ -150,7 +149,7 @@ def _media_tokens(item: dict[str, Any]) -> int:
     """By the table for a picture; a document or film may be as much as its size allows."""
     size = sum(len(value) for key in _MEDIA_KEYS for value in _texts_in(item.get(key)))
     is_long = any(mark in str(item)[:400] for mark in ("pdf", "video", "audio", "text/"))
-    return max(IMAGE_INPUT_TOKENS, size // 2 if is_long else 0)
+    return max(PICTURE_TOKENS, size // 2 if is_long else 0)
 
 
 def _texts_in(value: Any) -> list[str]:

@@ -25,6 +25,19 @@ def _owned(*names: str) -> Owned:
     return tuple((name, (f'"{name}"'.encode(),)) for name in names)
 
 
+_OWNED = _owned(
+    "model",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "best_of",
+    "stream",
+    "stream_options",
+    "stream_format",
+    "models",
+)
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name: str
     """As vendors' path tables and the usage log have it."""
@@ -38,17 +51,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Reads what the gateway needs of a body. Raises `ValueError`."""
     limit: tuple[str, ...] = ()
     """Where the output limit of a body goes, as member names from the outside in; empty: the vendor says."""
-    owned: Owned = _owned(
-        "model",
-        "max_tokens",
-        "max_completion_tokens",
-        "n",
-        "best_of",
-        "stream",
-        "stream_options",
-        "stream_format",
-        "models",
-    )
+    owned: Owned = _OWNED
     """Members that decide what is done or what it costs: no other parser may find others than ours did."""
     read: reading.Reader
     """Reads a whole answer: usage, finish, whether there was anything in it."""
@@ -81,6 +84,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def names(self) -> frozenset[str]:
         """The owned members as a body spells them."""
         return frozenset(spelling[1:-1].decode() for _, spellings in self.owned for spelling in spellings)
+
+
+def _peek_completions(body: bytes) -> Peek:
+    found = openai.completions_peek_decoder.decode(body)
+    if found.max_tokens is None:
+        found.max_completion_tokens = None  # nothing to this route, whose own default then holds
+    return found
 
 
 def _peek_messages(body: bytes) -> Peek:
@@ -145,6 +155,8 @@ _TABLE = (
         name="completions",
         needs=("completions", "chat"),
         path="completions",
+        peek=_peek_completions,
+        owned=(*_OWNED, *_owned("prompt")),
         read=reading.completion,
         stream=streams.CompletionReader,
         measure="chat",

@@ -54,6 +54,8 @@ class Exchange:
     charge = 0
     tokens = 0
     adjusted_limit = 0
+    more_output = 0
+    """Output tokens of a choice that are held beside the caller's limit, for thinking."""
     is_stream = False
     is_timed = False
     is_settled = False
@@ -84,6 +86,10 @@ class Exchange:
     def elapsed_ms(self) -> int:
         return int((time.monotonic() - self.started_s) * 1000)
 
+    def unsaid(self) -> list[str]:
+        """What of the answer, as far as it has come, the caller's dialect could not say."""
+        return list(self.conversion.unsaid) if isinstance(self.conversion, Conversion) else []
+
     def is_strict(self) -> bool:
         """Nothing of the request may be left out."""
         return self.grant.is_strict or self.incoming.headers.get(STRICT, b"") not in (b"", b"0", b"false")
@@ -101,7 +107,7 @@ class Exchange:
     def return_hold(self) -> None:
         """Nothing is done for it: another model is asked, with another price, or nobody."""
         self._end_hold(0)
-        self.hold = self.adjusted_limit = 0
+        self.hold = self.adjusted_limit = self.more_output = 0
 
     def move_hold(self) -> None:
         """It lies in the database now, as a hold of its own: this server has that money no more."""
@@ -173,6 +179,8 @@ class Exchange:
         cost = self.price.charge(usage, grant.factor_ppm) if is_charged else _NO_CHARGE
         charge = min(cost.nano, self.hold)
         is_known = self.model is not None  # then its names are the operator's, and were looked at
+        if self.conversion is not None and (unsaid := self.unsaid()):
+            error = f"{error}; " * bool(error) + f"not carried: {', '.join(unsaid)}"
         duration_ms = self.elapsed_ms()
         self._metrics.duration_ms[self.endpoint.name] += duration_ms
         return Record(

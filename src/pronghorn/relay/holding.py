@@ -16,6 +16,7 @@ from pronghorn.ledger.prices import FREE
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay import bounds
 from pronghorn.relay.exchange import Exchange
+from pronghorn.relay.unwritten import unwritten
 from pronghorn.settings import Settings
 from pronghorn.store.answering import answering
 from pronghorn.wire.openai import Peek
@@ -34,27 +35,15 @@ class Holder:
     def hold_at_once(self, exchange: Exchange, peek: Peek, body_bytes: int) -> Usage | None:
         """The quick way. None: it is done. Otherwise the upper bound that `hold` has to find money for."""
         assert exchange.model is not None
-        grant, price = exchange.grant, exchange.price
+        grant, price, measure = exchange.grant, exchange.price, exchange.endpoint.measure
         grant.purse.used_at = exchange.started_s
-        if exchange.endpoint.measure == "chat":
+        if measure == "chat":
+            body_bytes += sum(unwritten(exchange.endpoint, peek, exchange.incoming.body, exchange.model))
             tokens_out = bounds.output_limit(peek, exchange.model) * bounds.choices(peek)
-            if self._take(exchange, price.bound_tokens(body_bytes, tokens_out, grant.factor_ppm)):
+            if take(exchange, price.bound_tokens(body_bytes, tokens_out, grant.factor_ppm)):
                 return None
         most = bounds.bound(exchange.endpoint, peek, body_bytes, exchange.model)
-        return None if self._take(exchange, price.bound(most, grant.factor_ppm)) else most
-
-    @staticmethod
-    def _take(exchange: Exchange, need: int) -> bool:
-        grant = exchange.grant
-        if need and grant.purse.free < need:
-            return False
-        budgets: Sequence[Purse] = ()
-        if grant.budgets:
-            budgets = grant.budget_purses(exchange.incoming.received_s)
-            if need and min(purse.free for purse in budgets) < need:
-                return False
-        exchange.take_hold(need, budgets)
-        return True
+        return None if take(exchange, price.bound(most, grant.factor_ppm)) else most
 
     async def hold(self, exchange: Exchange, peek: Peek, most: Usage) -> None:
         """Raises `NoCredit`. May set `exchange.adjusted_limit`, the output limit that the money buys."""
@@ -62,14 +51,17 @@ class Holder:
         purses = (grant.purse, *grant.budget_purses(exchange.incoming.received_s))
         need = exchange.price.bound(most, grant.factor_ppm)
         await gather(self._credit, purses, need, 0)
-        if self._take(exchange, need):
+        if take(exchange, need):
             return
         if exchange.endpoint.measure in ("chat", "tokens") and exchange.incoming.upload is None:
-            most.input = min(most.input, await bounds.counted_bound(exchange.incoming.body, self._tokenizer))
+            assert exchange.model is not None
+            named = unwritten(exchange.endpoint, peek, exchange.incoming.body, exchange.model).named
+            counted = await bounds.counted_bound(exchange.incoming.body, self._tokenizer)
+            most.input = min(most.input, counted + named)
             need = exchange.price.bound(most, grant.factor_ppm)
         until_s = time.monotonic() + self._settings.credit_wait_s
         await gather(self._credit, purses, need, self._settings.credit_wait_s)
-        if self._take(exchange, need) or self._take_less(exchange, purses, peek, most):
+        if take(exchange, need) or self._take_less(exchange, purses, peek, most):
             return
         if any(purse.held for purse in purses):
             # There is less than that in all, and others hold it: a part of it may still come.
@@ -103,6 +95,34 @@ class Holder:
     def _is_adjustable(self, exchange: Exchange, most: Usage) -> bool:
         is_chat = exchange.endpoint.measure == "chat" and self._settings.low_balance == "adjust"
         return is_chat and bool(most.output and exchange.price.dearest_output)
+
+
+def take_more(exchange: Exchange, peek: Peek, tokens: int) -> int:
+    """Hold so many more output tokens of each choice, which the caller's own limit does not have in it.
+
+    Gives how many are held, which is none where they are not free at once.
+    """
+    if tokens > exchange.more_output:
+        more = (tokens - exchange.more_output) * bounds.choices(peek)
+        need = exchange.price.bound(Usage(output=more), exchange.grant.factor_ppm)
+        if all(purse.free >= need for purse in (exchange.grant.purse, *exchange.budgets)):
+            exchange.take_hold(need, exchange.budgets)
+            exchange.more_output = tokens
+    return exchange.more_output
+
+
+def take(exchange: Exchange, need: int) -> bool:
+    """Hold `need`, if every purse has it free."""
+    grant = exchange.grant
+    if need and grant.purse.free < need:
+        return False
+    budgets: Sequence[Purse] = ()
+    if grant.budgets:
+        budgets = grant.budget_purses(exchange.incoming.received_s)
+        if need and min(purse.free for purse in budgets) < need:
+            return False
+    exchange.take_hold(need, budgets)
+    return True
 
 
 def _parts(exchange: Exchange, most: Usage) -> tuple[int, int]:

@@ -71,8 +71,6 @@ def build(
 def _converted_body(
     conversion: Conversion | EmbeddingConversion, exchange: Exchange, channel: Channel
 ) -> bytes:
-    if exchange.adjusted_limit and isinstance(conversion, Conversion):
-        conversion.turn.max_output_tokens = exchange.adjusted_limit
     members = conversion.request()
     exchange.dropped = conversion.losses.paths
     if exchange.target.name == "chat":

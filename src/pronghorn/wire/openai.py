@@ -35,6 +35,24 @@ class Peek(msgspec.Struct, gc=False):
     models: msgspec.Raw = NOTHING
     provider: msgspec.Raw = NOTHING
     """OpenRouter's way to say who is to answer, like `models`."""
+    web_search_options: msgspec.Raw = NOTHING
+
+    def prompts(self) -> int:
+        """How many are answered, each of them `n` times."""
+        return 1
+
+
+class CompletionsPeek(Peek, gc=False):
+    """Of a text completion, whose prompt may be a list of texts, of tokens, or of lists of tokens."""
+
+    prompt: msgspec.Raw = NOTHING
+
+    def prompts(self) -> int:
+        if bytes(memoryview(self.prompt)[:1]) != b"[":
+            return 1
+        listed = _list_decoder.decode(self.prompt)
+        is_tokens = not listed or bytes(memoryview(listed[0])[:1]) not in (b'"', b"[")
+        return 1 if is_tokens else len(listed)
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -76,6 +94,7 @@ class Message(msgspec.Struct, gc=False):
     content: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
+    reasoning_details: Any = None
     refusal: Any = None
     tool_calls: list[Any] | None = None
     function_call: Any = None
@@ -132,17 +151,20 @@ class ResponsesPeek(msgspec.Struct, gc=False):
 
 
 class ResponsePart(msgspec.Struct, gc=False):
-    text: str | None = None
-    refusal: str | None = None
+    text: Any = None
+    refusal: Any = None
 
 
 class ResponseItem(msgspec.Struct, gc=False):
+    """Of whatever kind, and there are more each year: its text is counted where it is one."""
+
     type: str | None = None
-    content: list[ResponsePart] | None = None
-    summary: list[ResponsePart] | None = None
-    name: str | None = None
-    arguments: str | None = None
-    input: str | None = None
+    content: list[ResponsePart] | str | None = None
+    summary: list[ResponsePart] | str | None = None
+    name: Any = None
+    arguments: Any = None
+    """An object in the search for a tool."""
+    input: Any = None
 
 
 class IncompleteDetails(msgspec.Struct, gc=False):
@@ -177,6 +199,8 @@ class Event(msgspec.Struct, gc=False):
 
 
 peek_decoder = msgspec.json.Decoder(Peek)
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+completions_peek_decoder = msgspec.json.Decoder(CompletionsPeek)
 responses_peek_decoder = msgspec.json.Decoder(ResponsesPeek)
 response_decoder = msgspec.json.Decoder(ResponseObject)
 response_event_decoder = msgspec.json.Decoder(ResponseEvent)
@@ -186,6 +210,25 @@ transcript_decoder = msgspec.json.Decoder(Transcript)
 event_decoder = msgspec.json.Decoder(Event)
 usage_decoder = msgspec.json.Decoder(UsageObject)
 members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def sound_usage(found: Any) -> dict[str, Any]:
+    """A `usage` as far as it makes sense: `10.0` is a count, and a bad detail takes no total with it."""
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: _sound_details(value) if name.endswith("_details") else _whole(value)
+        for name, value in found.items()
+    }
+
+
+def _sound_details(found: Any) -> dict[str, int]:
+    details = found if isinstance(found, dict) else {}
+    return {name: count for name, value in details.items() if type(count := _whole(value)) is int}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def is_present(raw: msgspec.Raw) -> bool:

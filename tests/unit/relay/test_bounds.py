@@ -12,6 +12,7 @@ from tests.unit.routing.making import model
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay import bounds
 from pronghorn.relay.endpoints import BY_NAME
+from pronghorn.relay.unwritten import PICTURE_TOKENS
 from pronghorn.wire.usage import Usage
 
 
@@ -116,7 +117,7 @@ async def test_a_picture_counts_by_table_and_its_bytes_do_not() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A " * 50_000}}
     body = {"messages": [{"role": "user", "content": [picture, picture, {"type": "text", "text": "what"}]}]}
     counted = await bounds.counted_input(msgspec.json.encode(body), WORDS)
-    assert 2 * bounds.IMAGE_INPUT_TOKENS < counted < 2 * bounds.IMAGE_INPUT_TOKENS + 20
+    assert 2 * PICTURE_TOKENS < counted < 2 * PICTURE_TOKENS + 20
 
 
 async def test_tools_are_counted_with_the_names_of_their_fields() -> None:

@@ -20,7 +20,7 @@ _NUMBERS = {
     "frequencyPenalty": "frequency_penalty",
 }
 _PLAIN = _INTEGERS.keys() | _NUMBERS.keys()
-_SCHEMAS = ("responseJsonSchema", "responseSchema")
+_SCHEMAS = ("responseJsonSchema", "_responseJsonSchema", "responseSchema")
 _LEVELS: dict[str, Any] = {
     "MINIMAL": "minimal",
     "LOW": "low",

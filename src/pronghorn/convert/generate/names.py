@@ -4,16 +4,21 @@ Paths keep the spelling that the caller used.
 """
 
 import math
+import re
 from typing import Any
 
 from pronghorn.convert.fields import Fields, Json
 
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 _AS_ASKED: dict[str, str] = {}
 """Of an object whose members all are in camelCase, as nearly always; never changed."""
 
 
 def camel(name: str) -> str:
-    head, *rest = name.strip("_").split("_")
+    """`name` itself unless it is in snake_case: as in Google's own parser, no third spelling means the same."""
+    if _SNAKE.fullmatch(name) is None:
+        return name
+    head, *rest = name.split("_")
     return head + "".join([word[:1].upper() + word[1:] for word in rest])
 
 

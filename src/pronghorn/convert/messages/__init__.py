@@ -2,6 +2,7 @@
 
 from pronghorn.convert.custom import unwrap as unwrap_custom
 from pronghorn.convert.dialect import Dialect
+from pronghorn.convert.messages.reasoning_out import thinking_tokens
 from pronghorn.convert.messages.reply_in import read_reply
 from pronghorn.convert.messages.reply_out import write_reply
 from pronghorn.convert.messages.request_in import read_request
@@ -44,6 +45,7 @@ dialect = Dialect(
     read_request=read_request,
     write_request=write_request,
     takes_url=takes_url,
+    thinking_tokens=thinking_tokens,
     read_reply=read_reply,
     write_reply=write_reply,
     reader=Reader,

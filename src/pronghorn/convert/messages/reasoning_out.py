@@ -4,7 +4,7 @@ Thinking gives way, and is named as lost, where the rest of the request cannot b
 """
 
 from pronghorn.convert.dialect import Losses, Target
-from pronghorn.convert.messages.models import Facts
+from pronghorn.convert.messages.models import Facts, facts
 from pronghorn.convert.turn import Json, Reasoning, Turn
 
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
@@ -28,6 +28,22 @@ def write_reasoning(body: Json, turn: Turn, model: Facts, target: Target, lost: 
     if model.thinking == "adaptive":
         return _write_adaptive(body, asked, model)
     return _write_manual(body, asked, target, at, lost)
+
+
+def thinking_tokens(turn: Turn, target: Target) -> int:
+    """What `max_tokens` may grow by, beyond the limit that the caller has set."""
+    asked = turn.reasoning
+    if asked is None or asked.effort == "none" or asked.budget == 0 or turn.max_output_tokens is None:
+        return 0
+    return (_budget(asked) or 0) if facts(target.model).thinking == "manual" else 0
+
+
+def _budget(asked: Reasoning) -> int | None:
+    if asked.budget is not None and asked.budget > 0:
+        return max(asked.budget, _MIN_BUDGET)
+    if asked.effort is None and asked.budget is None:
+        return None
+    return _BUDGETS[asked.effort or "medium"]
 
 
 def _is_forced(body: Json) -> bool:
@@ -77,12 +93,9 @@ def _effort(asked: Reasoning) -> str | None:
 
 def _write_manual(body: Json, asked: Reasoning, target: Target, at: str, lost: Losses) -> bool:
     """`max_tokens` has the thinking in it, so it grows where the budget would leave no room for an answer."""
-    budget = asked.budget if asked.budget is not None and asked.budget > 0 else None
+    budget = _budget(asked)
     if budget is None:
-        if asked.effort is None and asked.budget is None:
-            return False  # nothing was asked but to show what is thought
-        budget = _BUDGETS[asked.effort or "medium"]
-    budget = max(budget, _MIN_BUDGET)
+        return False  # nothing was asked but to show what is thought
     limit = target.max_output_tokens
     if body["max_tokens"] <= budget:
         wanted = body["max_tokens"]
