@@ -26,6 +26,7 @@ from pronghorn.errors import (
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import request_id
 from pronghorn.kit.later import OnDemand
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.ledger.credit import Credit
 from pronghorn.observability import Metrics
 from pronghorn.relay import ENDPOINTS, Endpoint, Incoming, Relay, Responses, Sink
@@ -374,14 +375,17 @@ async def _preflight(scope: Scope, reply: Reply) -> None:
 
 
 async def _answer_failure(scope: Scope, reply: Reply, error: Exception) -> None:
-    if isinstance(error, CallerGone):
-        reply.break_off()
-    elif isinstance(error, PronghornError):
-        await _answer_error(scope, reply, error)
-    else:
-        log.error("request.failed", request_id=reply.request_id, exc_info=error)
-        sorry = PronghornError("the gateway failed on this request; report its id")
-        await _answer_error(scope, reply, sorry)
+    try:
+        if isinstance(error, CallerGone):
+            reply.break_off()
+        elif isinstance(error, PronghornError):
+            await _answer_error(scope, reply, error)
+        else:
+            log.error("request.failed", request_id=reply.request_id, exc_info=error)
+            sorry = PronghornError("the gateway failed on this request; report its id")
+            await _answer_error(scope, reply, sorry)
+    finally:
+        let_go(error)
 
 
 async def _answer_error(scope: Scope, reply: Reply, error: PronghornError) -> None:

@@ -16,6 +16,7 @@ from pronghorn.errors import BadRequest, CallerGone, LimitReached, PronghornErro
 from pronghorn.kit import sse
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import request_id
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.relay import Incoming, Responses
 from pronghorn.relay.incoming import Headers
 from pronghorn.routing import Grant
@@ -124,6 +125,7 @@ class ResponsesSocket:
         except CallerGone:
             pass  # the next thing that is read says so
         except PronghornError as error:
+            let_go(error)  # the socket stays
             await self._caller.send(_error_event(error, this_id))
 
     def _request(self, text: str) -> tuple[Members, list[msgspec.Raw]]:

@@ -31,6 +31,7 @@ from pronghorn.errors import (
 )
 from pronghorn.kit.clock import Clock
 from pronghorn.kit.ids import new_id, request_id
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.relay import Incoming, Responses
 from pronghorn.relay.realtime import Realtime
 from pronghorn.relay.realtime_secret import LIFE_S, LONGEST_S, SHORTEST_S, ClientSecret, seal, unseal
@@ -114,6 +115,7 @@ class Sockets:
             pass
         except PronghornError as error:
             await self._refuse(caller, error)
+            let_go(error)
         except Exception as error:
             log.error("socket.failed", request_id=caller.request_id, exc_info=error)
             await self._refuse(caller, PronghornError("the gateway failed on this request; report its id"))

@@ -114,14 +114,20 @@ class Asker:
         return conversion
 
 
-def _keep_to_hold(exchange: Exchange, peek: Peek, turn: Turn, target: Dialect, to: Target) -> int:
-    """Ask for no more than money is held for, however the caller's words were read. Gives how many tokens that is."""
+def _keep_to_hold(exchange: Exchange, peek: Peek, turn: Turn, target: Dialect, to: Target) -> int | None:
+    """Ask for no more than money is held for, however the caller's words were read.
+
+    Gives how many tokens that is; None where neither the caller nor the model says, and the dialect's own default,
+    which is less, will do.
+    """
     assert exchange.model is not None
     held, choices = exchange.adjusted_limit or bounds.output_limit(peek, exchange.model), bounds.choices(peek)
     if exchange.adjusted_limit or (turn.max_output_tokens or 0) > held:
         turn.max_output_tokens = held
     if (turn.choices or 1) > choices:
         turn.choices = choices
+    if turn.max_output_tokens is None:
+        return exchange.model.max_output_tokens
     most = held + holding.take_more(exchange, peek, target.thinking_tokens(turn, to))
     return min(most, exchange.model.max_output_tokens or most)
 

@@ -8,6 +8,7 @@ import structlog
 
 from pronghorn.errors import PronghornError
 from pronghorn.kit import sse
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.relay.incoming import Headers, Sink
 from pronghorn.relay.response_memory import ENDED, Kept, Memory, event_of, failure, rendered
 from pronghorn.routing import Grant
@@ -47,6 +48,7 @@ class Run:
             await relaying
         except PronghornError as error:
             self.kept.response |= failure(error.message)
+            let_go(error)
         except asyncio.CancelledError:
             self.kept.response |= failure("the gateway was stopped")
         except Exception as error:

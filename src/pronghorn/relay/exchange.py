@@ -20,6 +20,7 @@ from pronghorn.routing import Channel, Grant, Model
 from pronghorn.wire.usage import Usage
 
 if TYPE_CHECKING:
+    from pronghorn.relay.form import Form
     from pronghorn.relay.pulse import Pulse
 
 NOTHING = Usage()
@@ -65,6 +66,7 @@ class Exchange:
     is_begun = False
     """The head of a streamed answer is out."""
     pulse: "Pulse | None" = None
+    form: "Form | None" = None
     first_byte_ms = -1
 
     def __init__(
@@ -180,7 +182,8 @@ class Exchange:
         charge = min(cost.nano, self.hold)
         is_known = self.model is not None  # then its names are the operator's, and were looked at
         if self.conversion is not None and (unsaid := self.unsaid()):
-            error = f"{error}; " * bool(error) + f"not carried: {', '.join(unsaid)}"
+            lost = f"not carried: {', '.join(unsaid)}"
+            error = f"{error}; {lost}" if error else lost
         duration_ms = self.elapsed_ms()
         self._metrics.duration_ms[self.endpoint.name] += duration_ms
         return Record(

@@ -90,6 +90,7 @@ class Pulses:
 
     def end(self, pulse: Pulse) -> None:
         pulse.end()
+        pulse.exchange.pulse = None  # they lead to each other, and would wait for the garbage collector
         self._open.discard(pulse)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:

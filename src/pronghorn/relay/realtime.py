@@ -11,6 +11,7 @@ from urllib.parse import quote
 import structlog
 
 from pronghorn.errors import BadRequest, CallerGone, NoChannel, PronghornError, UpstreamError
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.ledger.journal import Attempt
 from pronghorn.relay import outgoing, reading, refusal
 from pronghorn.relay.course import find
@@ -113,6 +114,7 @@ class Realtime:
                 attempt.status, outcome = SWITCHING_PROTOCOLS, None
                 return opened
             except UpstreamError as error:
+                let_go(error)
                 failure = outcome = error
                 attempt.status, attempt.error = error.upstream_status, error.code_word
                 log.info(

@@ -22,6 +22,7 @@ from pronghorn.errors import (
     UpstreamUnreachable,
 )
 from pronghorn.kit.clock import Clock
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.ledger.credit import Credit
 from pronghorn.ledger.journal import Attempt, Journal
 from pronghorn.ledger.tokens import Tokenizer
@@ -148,7 +149,7 @@ class Relay:
         incoming = exchange.incoming
         assert incoming.upload is not None
         length = _content_length(incoming)
-        form = Form(incoming.headers[b"content-type"], incoming.upload, length)
+        form = exchange.form = Form(incoming.headers[b"content-type"], incoming.upload, length)
         try:
             await form.read_ahead()
             most_bytes = length or self._settings.max_upload_bytes
@@ -362,6 +363,8 @@ class Relay:
                     channel.vitals.latency.observe(attempt.duration_ms / 1000, now_s)
             else:
                 judge(candidate, outcome, self._clock.monotonic())
+            if outcome is not None:
+                let_go(outcome)  # it is told elsewhere, or another channel makes it good
         return None
 
     def _may_ask_another(self, exchange: Exchange, failure: PronghornError, form: Form | None) -> bool:

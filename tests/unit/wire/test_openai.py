@@ -8,7 +8,7 @@ import pytest
 from pronghorn.wire import openai
 
 NAMES = openai.Peek.__struct_fields__
-RAW = ("input", "models", "provider")
+RAW = ("input", "models", "provider", "web_search_options")
 """Kept as they came."""
 
 

@@ -14,6 +14,7 @@ from pronghorn.api.tasks import door as doors
 from pronghorn.api.tasks.door import Act, Asked, Door, Open, Streamed, Visit
 from pronghorn.errors import CallerGone, PronghornError
 from pronghorn.kit.clock import Clock
+from pronghorn.kit.tracebacks import let_go
 from pronghorn.relay.crowd import Crowd
 from pronghorn.relay.idempotency import IDEMPOTENCY_KEY, Idempotency
 from pronghorn.relay.incoming import Incoming, Sink
@@ -86,6 +87,7 @@ class Office:
             reply.break_off()
         except PronghornError as error:
             await self._refuse(door, reply, error)
+            let_go(error)
         except Exception as error:
             log.error("request.failed", request_id=reply.request_id, exc_info=error)
             await self._refuse(
