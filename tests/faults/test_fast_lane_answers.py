@@ -10,7 +10,7 @@ import pytest
 from tests.faults.harness import Case
 from tests.faults.test_fast_lane import assert_same, refusal
 from tests.faults.test_odd_answers import GOOD, PASSED, REFUSED
-from tests.faults.upstream import LAST_CHUNK, End, Step, chunk, completion, stream, whole
+from tests.faults.upstream import LAST_CHUNK, STREAM_HEAD, End, Step, chunk, completion, stream, whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -90,11 +90,14 @@ HANDED_OVER: dict[str, Sequence[Step]] = {
     "no choices": whole({"choices": [], "usage": {}}),
     "gzip": packed(gzip.compress(GOOD), "gzip"),
     "deflate": packed(zlib.compress(GOOD), "deflate"),
+    "gzip of two members": packed(gzip.compress(GOOD[:50]) + gzip.compress(GOOD[50:]), "gzip"),
+    "deflate without its head": packed(zlib.compress(GOOD, wbits=-15), "deflate"),
     "damaged gzip": packed(gzip.compress(GOOD)[:-20], "gzip"),
     "no gzip at all": packed(GOOD, "gzip"),
     "brotli": packed(GOOD, "br"),
     "no compression by name": packed(GOOD, "identity"),
     "a stream": stream(),
+    "a stream in capitals": (STREAM_HEAD.replace(b"text/event", b"Text/Event"), *stream()[1:]),
     "a whole answer that is called a stream": whole(GOOD, kind="text/event-stream"),
     "a stream with a length": whole(b"data: [DONE]\n\n", kind="text/event-stream"),
 }
@@ -130,6 +133,11 @@ DELIVERED: dict[str, Sequence[Step]] = {
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
         *(chunk(GOOD[at : at + 7]) for at in range(0, len(GOOD), 7)),
         LAST_CHUNK,
+    ),
+    "a trailer that says otherwise": (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+        chunk(GOOD),
+        b"0\r\ncontent-type: text/event-stream\r\n\r\n",
     ),
     "in many pieces": tuple(whole(GOOD)[0][at : at + 9] for at in range(0, len(whole(GOOD)[0]), 9)),
     "the last one of its connection": (*whole(GOOD, headers="connection: close\r\n"), End.CLOSE),

@@ -1,12 +1,25 @@
 """An odd answer of a vendor is passed on byte for byte, or is a 502 that costs nothing; it never breaks us."""
 
+import asyncio
+import gzip
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from tests.faults.harness import Case
-from tests.faults.upstream import completion, whole
+from tests.faults.upstream import (
+    DONE,
+    EVENTS,
+    LAST_CHUNK,
+    STREAM_HEAD,
+    Step,
+    chunk,
+    completion,
+    stream,
+    whole,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -106,3 +119,84 @@ async def test_no_endpoint_breaks_on_what_is_no_answer(case: Case, path: str) ->
         assert answer.status == 502 or answer.body == odd
         case.heal()
     assert {row.end_reason for row in await case.rows()} <= {"ok", "upstream_error"}
+
+
+NAMED = b"content-type: text/event-stream\r\n"
+SAID = b"".join(EVENTS)
+
+
+def called(line: bytes, *bodies: bytes) -> tuple[Step, ...]:
+    """A stream under a head with this line in place of the right type."""
+    return (STREAM_HEAD.replace(NAMED, line), *map(chunk, bodies or EVENTS), LAST_CHUNK)
+
+
+STREAMED: dict[str, tuple[Sequence[Step], bytes]] = {
+    "called JSON": (called(b"content-type: application/json\r\n"), SAID),
+    "called text": (called(b"content-type: text/plain; charset=utf-8\r\n"), SAID),
+    "called nothing": (called(b""), SAID),
+    "called in capitals": (called(b"Content-Type: Text/Event-Stream\r\n"), SAID),
+    "called nothing, with a mark and blanks": (called(b"", b"\xef\xbb\xbf\n\n", *EVENTS), SAID),
+    "called nothing, with a comment": (called(b"", b":", b" hi\n\n", *EVENTS), b": hi\n\n" + SAID),
+    "called nothing, letter by letter": (called(b"", *(SAID[i : i + 1] for i in range(len(SAID)))), SAID),
+    "an end with a blank": (stream(*EVENTS[:-1], b"data: [DONE] \n\n"), SAID[:-2] + b" \n\n"),
+    "gzip of two members": (
+        called(NAMED + b"content-encoding: gzip\r\n", gzip.compress(SAID[:60]), gzip.compress(SAID[60:])),
+        SAID,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STREAMED)
+async def test_a_stream_is_one_whatever_it_is_called(case: Case, what: str) -> None:
+    steps, said = STREAMED[what]
+    case.gateway.upstream.plays(*steps)
+    answer = await case.chat(stream=True, stream_options={"include_usage": True})
+    assert (answer.status, answer.body.lstrip(b"\xef\xbb\xbf\n")) == (200, said)
+    assert answer.header("content-type").startswith("text/event-stream")
+    assert len(case.gateway.upstream.seen) == 1
+    row = await case.row()
+    assert (row.end_reason, row.is_stream, row.usage["output"]) == ("ok", True, 5)
+
+
+async def test_a_stream_with_another_name_is_not_read_whole_first(case: Case) -> None:
+    head, *events, last = called(b"content-type: application/json\r\n")
+    answer = await asyncio.wait_for(case.chat_in_two([head, *events[:2]], [*events[2:], last]), 5)
+    assert answer.body.endswith(DONE)
+
+
+async def test_a_stream_that_nobody_asked_for_is_a_502_and_costs_nothing(case: Case) -> None:
+    case.gateway.upstream.plays(*stream())
+    assert (await case.chat()).status == 502
+    assert (await case.row()).cost == 0
+    case.heal()
+
+
+PICTURES = {"created": 1, "data": [{"b64_json": "AAAA"}, {"b64_json": "BBBB"}]}
+UNSTREAMED: dict[str, tuple[str, Any, str]] = {
+    "pictures": ("images/generations", PICTURES, "application/json"),
+    "sound": ("audio/speech", b"ID3 sound", "audio/mpeg"),
+}
+
+
+@pytest.mark.parametrize("what", UNSTREAMED)
+async def test_a_finished_work_is_delivered_though_a_stream_was_asked_for(case: Case, what: str) -> None:
+    path, made, kind = UNSTREAMED[what]
+    steps = whole(made, kind=kind)
+    case.gateway.upstream.plays(*steps)
+    asked = {"model": case.model, "prompt": "x", "input": "x", "voice": "v", "stream_format": "sse"}
+    answer = await case.call(case.post(f"/v1/{path}", json.dumps(asked | {"stream": True}).encode()))
+    assert (answer.status, answer.header("content-type")) == (200, kind)
+    assert steps[0].endswith(answer.body)
+    row = await case.row()
+    assert (row.end_reason, row.is_stream) == ("ok", False)
+    assert row.usage["images" if path.startswith("images") else "characters"] > 0
+
+
+async def test_a_text_that_came_whole_is_a_stream_of_one_event(case: Case) -> None:
+    made = {"object": "text_completion", "choices": [{"index": 0, "text": "one", "finish_reason": "stop"}]}
+    case.gateway.upstream.plays(*whole(json.dumps(made, indent=1).encode()))
+    asked = json.dumps({"model": case.model, "prompt": "x", "stream": True}).encode()
+    answer = await case.call(case.post("/v1/completions", asked))
+    one, end, rest = answer.body.split(b"\n\n")
+    assert (json.loads(one.removeprefix(b"data: ")), end, rest) == (made, b"data: [DONE]", b"")
+    assert (await case.row()).cost > 0

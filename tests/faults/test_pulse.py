@@ -100,6 +100,26 @@ async def test_an_answer_that_comes_whole_after_the_head_is_still_a_stream(
     await case.assert_invariants()
 
 
+async def test_pictures_that_come_whole_after_the_head_are_events_of_their_stream(gateway: Gateway) -> None:
+    case = await gateway.case()
+    has_pinged = asyncio.Event()
+    gateway.upstream.plays(
+        has_pinged, *whole({"created": 1, "data": [{"b64_json": "AA"}, {"b64_json": "BB"}]})
+    )
+    asked = json.dumps({"model": case.model, "prompt": "x", "n": 2, "stream": True}).encode()
+    answer = await case.call(case.post("/v1/images/generations", asked), on_data=lambda _: has_pinged.set())
+    assert answer.is_whole
+    events = [event for event in answer.body.split(b"\n\n") if event.startswith(b"event: ")]
+    kind, made = b"event: image_generation.completed\ndata: ", {"type": "image_generation.completed"}
+    assert [json.loads(event.removeprefix(kind)) for event in events] == [
+        made | {"b64_json": "AA"},
+        made | {"b64_json": "BB"},
+    ]
+    row = await case.row()
+    assert (row.end_reason, row.is_stream, row.usage["images"]) == ("ok", True, 2)
+    await case.assert_invariants()
+
+
 async def test_anthropics_clients_get_pings_of_their_own_kind_in_the_middle_too(gateway: Gateway) -> None:
     case = await gateway.case()
     goes_on = asyncio.Event()

@@ -76,6 +76,37 @@ async def test_the_vendor_hears_the_beginning_before_the_caller_has_said_the_end
     assert row.cost > 0
 
 
+SECONDS: dict[str, tuple[Any, str, int]] = {
+    "no usage": ({"text": "hi"}, "application/json", 33),  # of 16000 bytes each
+    "plain text": (b"hi", "text/plain", 33),
+    "subtitles": (b"1\n00:00:00,000 --> 00:00:09,500\nhi\n\n", "text/plain", 10),
+    "JSON under another name": ({"text": "hi", "duration": "8.47s"}, "text/plain", 9),
+}
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("what", SECONDS)
+async def test_seconds_are_those_of_the_answer_or_else_of_the_bytes_that_came(
+    case: Case, what: str, is_chunked: bool
+) -> None:
+    answer, kind, seconds = SECONDS[what]
+    case.gateway.upstream.plays(*whole(answer, kind=kind))
+    body = field("model", case.model) + FILE + bytes(32 * 16_000) + END
+    data = (
+        head(case, None, PATH) + chunked(body) + b"0\r\n\r\n" if is_chunked else head(case, len(body)) + body
+    )
+    assert (await case.call(data)).status == 200
+    assert (await case.row()).usage["seconds"] == seconds
+
+
+async def test_a_transcript_is_delivered_though_its_vendor_does_not_stream(case: Case) -> None:
+    case.gateway.upstream.plays(*TEXT)
+    answer = await upload(case, field("model", case.model) + field("stream", "true") + FILE + SOUND + END)
+    assert (answer.status, answer.json()) == (200, {"text": "hello there"})
+    row = await case.row()
+    assert (row.end_reason, row.is_stream) == ("ok", False)
+
+
 ORDERS: dict[str, tuple[bytes, ...]] = {
     "first": (b"MODEL", FILE + SOUND + b"\r\n", field("prompt", "p")),
     "after the file": (FILE + SOUND + b"\r\n", b"MODEL"),

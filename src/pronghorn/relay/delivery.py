@@ -3,6 +3,8 @@
 Whatever happens here, the exchange is settled before the caller could take the answer for complete.
 """
 
+from typing import Any
+
 import msgspec
 
 from pronghorn import convert
@@ -16,6 +18,7 @@ from pronghorn.errors import (
     PronghornError,
     UpstreamError,
 )
+from pronghorn.kit import sse
 from pronghorn.kit.money import format_usd
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay import bounds
@@ -24,6 +27,7 @@ from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.framing import framing_of
 from pronghorn.relay.incoming import Sink
 from pronghorn.relay.measuring import complete, is_free
+from pronghorn.relay.reading import Reading, subtitled_s
 from pronghorn.relay.signatures import Signatures
 from pronghorn.relay.streaming import Stream
 from pronghorn.relay.streams import StreamReader
@@ -33,6 +37,7 @@ from pronghorn.wire.usage import Usage
 
 SPEECH_TOKENS_PER_CHARACTER = 1.4
 AUDIO_BYTES_PER_S = 16_000
+STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
 
 class Delivery:
@@ -43,11 +48,10 @@ class Delivery:
     async def deliver(self, exchange: Exchange, answer: Answer, peek: Peek, sink: Sink) -> None:
         """Raises an `UpstreamError` as long as nothing has been sent to the caller."""
         exchange.upstream_request_id = answer.header(b"x-request-id").decode("latin-1")
-        content_type = answer.header(b"content-type")
         try:
-            is_stream = content_type.startswith((b"text/event-stream", b"application/vnd.amazon.eventstream"))
-            if is_stream and exchange.target.stream is not None:
-                exchange.is_stream = True
+            if await _is_stream(exchange, answer):
+                if not exchange.is_stream:
+                    raise UpstreamError("the vendor answered with a stream that nobody asked for")
                 await Stream(self, exchange, answer, peek, sink).run()
             elif exchange.endpoint.measure == "speech" and not exchange.is_begun:
                 await self._sound(exchange, answer, peek, sink)
@@ -62,13 +66,13 @@ class Delivery:
         body = answer.take_whole() if answer.is_whole else await answer.whole()
         content_type = answer.header(b"content-type")
         reading = exchange.target.read(body, content_type)
-        if exchange.is_stream and not exchange.endpoint.is_turn:
-            raise UpstreamError("the vendor answered without the stream that was asked for")
         usage = reading.usage or await self.estimate(exchange, peek, reading.text)
         complete(exchange, usage, peek)
+        # Some vendors answer whole whatever they are asked for. Who wants a stream of words gets one; of pictures and
+        # sound the answer itself, unless a stream has begun.
+        exchange.is_stream = exchange.is_stream and (exchange.endpoint.measure == "chat" or exchange.is_begun)
         if exchange.is_stream:
-            # Some vendors answer whole whatever they are asked for. The caller wants a stream and gets one.
-            body = events_of(exchange, body)
+            body = events_of(exchange, body, reading)
         elif exchange.conversion is not None:
             body, content_type = exchange.conversion.reply(body), b"application/json"
             await self.keep_signatures(exchange)
@@ -109,11 +113,14 @@ class Delivery:
 
     async def _sound(self, exchange: Exchange, answer: Answer, peek: Peek, sink: Sink) -> None:
         """Sound as it comes; its usage is known from the text that was asked for."""
+        if exchange.pulse is not None:
+            exchange.pulse.end()  # a ping would be heard
         content_type = answer.header(b"content-type")
         data = await answer.chunk()
         exchange.endpoint.read(data, content_type)
         if not data:
             raise UpstreamError("the vendor's answer is empty")
+        exchange.is_stream = False
         exchange.first_byte_ms = exchange.elapsed_ms()
         usage = await self.estimate(exchange, peek, "")
         complete(exchange, usage, peek)
@@ -141,8 +148,8 @@ class Delivery:
             usage.input = await self._tokenizer.count(text)
             usage.output = int(len(text) * SPEECH_TOKENS_PER_CHARACTER)
         elif measure == "audio":
-            length = exchange.incoming.headers.get(b"content-length", b"")
-            usage.seconds = (int(length) if length.isdigit() else 0) // AUDIO_BYTES_PER_S + 1
+            came_bytes = exchange.form.came_bytes if exchange.form is not None else 0
+            usage.seconds = subtitled_s(produced) or came_bytes // AUDIO_BYTES_PER_S + 1
             usage.input = usage.seconds * bounds.AUDIO_TOKENS_PER_S
             usage.output = await self._tokenizer.count(produced)
         elif exchange.incoming.upload is None:
@@ -160,8 +167,44 @@ class Delivery:
         return usage
 
 
-def events_of(exchange: Exchange, body: bytes) -> bytes:
-    """A whole answer as the stream that was asked for."""
+class _Pictures(msgspec.Struct):
+    data: list[dict[str, Any]]
+
+
+_pictures_decoder = msgspec.json.Decoder(_Pictures)
+_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+_PAINTED = {
+    "images_generations": "image_generation.completed",
+    "images_edits": "image_edit.completed",
+}
+
+
+def _event(type_: str, members: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (type_.encode(), msgspec.json.encode({"type": type_} | members))
+
+
+async def _is_stream(exchange: Exchange, answer: Answer) -> bool:
+    """By its type, or by how it begins where a stream was asked for: some vendors name another type, or none."""
+    if answer.header(b"content-type").lower().startswith(STREAMS):
+        return True
+    return exchange.is_stream and sse.begins_stream(await answer.beginning())
+
+
+def events_of(exchange: Exchange, body: bytes, reading: Reading) -> bytes:
+    """A whole answer as the stream that was asked for. Raises `UpstreamError` where none can say it."""
+    name = exchange.endpoint.name
+    if name == "completions":
+        return b"data: %b\n\ndata: [DONE]\n\n" % body.translate(_ONE_LINE)
+    if name == "transcriptions":
+        return _event("transcript.text.done", {"text": reading.text})
+    if name in _PAINTED:
+        try:
+            pictures = _pictures_decoder.decode(body).data
+        except (ValueError, RecursionError) as error:
+            raise UpstreamError("the vendor's pictures are not told as this route does") from error
+        return b"".join([_event(_PAINTED[name], picture) for picture in pictures])
+    if not exchange.endpoint.is_turn:
+        raise UpstreamError("the vendor answered without the stream that was asked for")
     conversion = exchange.conversion
     if isinstance(conversion, Conversion):
         return conversion.replayed(body)

@@ -245,7 +245,7 @@ class Flight:
         if (
             connection.error is not None
             or not 200 <= connection.status < 300
-            or content_type.startswith(_STREAMS)
+            or (content_type != JSON and content_type.lower().startswith(_STREAMS))
             or b"content-encoding" in headers
         ):
             return False

@@ -166,6 +166,8 @@ class Form:
         self._came = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES))  # noqa: SIM115
         self.is_sent = False
         """Once streaming has begun the body cannot be sent again."""
+        self.came_bytes = 0
+        """Of the body, as its caller sent it."""
 
     @property
     def fields(self) -> dict[str, str]:
@@ -179,7 +181,7 @@ class Form:
             except StopAsyncIteration:
                 self._scanner.finish()
                 return
-            self._scanner.feed(data)
+            self._feed(data)
             self._came.write(data)
 
     def length(self, model: str) -> int | None:
@@ -199,9 +201,13 @@ class Form:
         while data := self._came.read(READ_BYTES):
             yield data
         async for data in self._upload:
-            self._scanner.feed(data)
+            self._feed(data)
             yield data
         self._scanner.finish()
+
+    def _feed(self, data: bytes) -> None:
+        self.came_bytes += len(data)
+        self._scanner.feed(data)
 
     def _replaced(self) -> int:
         start, end = self._scanner.model_at or (0, 0)

@@ -4,10 +4,14 @@ import zlib
 from collections.abc import Callable
 
 from pronghorn.errors import UpstreamError
-from pronghorn.upstream.connection import READ_HIGH_WATER, Connection, Headers
+from pronghorn.kit import sse
+from pronghorn.upstream.connection import READ_BYTES, READ_HIGH_WATER, Connection, Headers
 
+BEGINNING_BYTES = 8
 MOST_OF_ONE_READ = 4 * 1024 * 1024
 """What one read of a compressed stream may unpack to."""
+MOST_MEMBERS = 10_000
+"""Of one compressed answer; each costs as much as some kilobytes, and may hold nothing."""
 DRAIN_S = 1.0
 """How long the rest of an answer that nobody needs may take before its connection is closed instead."""
 
@@ -18,11 +22,11 @@ class Answer:
     __slots__ = (
         "_by_name",
         "_connection",
-        "_inflate",
         "_is_released",
         "_is_whole",
         "_limit",
         "_release",
+        "_unpacker",
         "headers",
         "status",
     )
@@ -39,7 +43,7 @@ class Answer:
         self.status = connection.status
         self.headers: Headers = connection.headers
         self._by_name = dict(self.headers)
-        self._inflate = _inflater(self.header(b"content-encoding"))
+        self._unpacker = _unpacker(self.header(b"content-encoding"))
 
     def header(self, name: bytes) -> bytes:
         """The last value of a header by its lower-case name; empty if it is not there."""
@@ -53,20 +57,32 @@ class Answer:
                 if connection.error is not None:
                     raise connection.error
                 if connection.is_complete:
-                    return self._inflate.flush() if self._inflate is not None else b""
+                    return b""
                 await connection.wait()
-            if self._inflate is None:
+            if self._unpacker is None:
                 is_little = len(connection.chunks) == 1 and len(connection.chunks[0]) <= READ_HIGH_WATER
                 return connection.take() if is_little else connection.take_some()
-            if data := self._inflated(connection.take()):
+            most = self._limit if self._is_whole else MOST_OF_ONE_READ
+            if data := self._unpacker.feed(connection.take(), most):
                 return data
+
+    async def beginning(self) -> bytes:
+        """The first bytes that say something, a few at least if there are as many; all is still to be read."""
+        connection = self._connection
+        while self._unpacker is None:
+            found = connection.body().removeprefix(sse.BOM).lstrip()
+            is_last = connection.is_complete or connection.is_paused or connection.error is not None
+            if len(found) >= BEGINNING_BYTES or is_last:
+                return found
+            await connection.wait()
+        return b""
 
     async def each(self, take: Callable[[bytes], bool]) -> None:
         """Give `take` what comes the moment it comes, which costs no task its turn, until it gives False. Returns at
         once, or earlier, where there is something for `chunk` to say.
         """
         connection = self._connection
-        if self._inflate is not None or connection.chunks or connection.is_complete or connection.error:
+        if self._unpacker is not None or connection.chunks or connection.is_complete or connection.error:
             return
         connection.on_data = lambda: take(connection.take())
         try:
@@ -77,7 +93,7 @@ class Answer:
     @property
     def is_whole(self) -> bool:
         """All of it has come, and needs no unpacking: `take_whole` gives it without a pause."""
-        return self._connection.is_complete and self._inflate is None
+        return self._connection.is_complete and self._unpacker is None
 
     def take_whole(self) -> bytes:
         return self._connection.take()
@@ -119,23 +135,52 @@ class Answer:
         connection.on_idle = self._release
         connection.release_deadline = connection.last_read_at + DRAIN_S
 
-    def _inflated(self, data: bytes) -> bytes:
-        assert self._inflate is not None
-        most = self._limit if self._is_whole else MOST_OF_ONE_READ
-        try:
-            plain = self._inflate.decompress(data, most + 1)
-        except zlib.error as error:
-            raise UpstreamError("the vendor's compressed answer is damaged") from error
-        if len(plain) > most or self._inflate.unconsumed_tail:
-            raise UpstreamError("the vendor's answer is too large once unpacked")
-        return plain
+
+class _Unpacker:
+    """Gzip of any number of members; deflate as it should be, and without its head as some send it."""
+
+    def __init__(self, *, is_gzip: bool) -> None:
+        self._is_gzip = is_gzip
+        self._member: zlib._Decompress | None = None
+        self._members = 0
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        """What `data` unpacks to. Raises `UpstreamError`, also if that is more than `most`."""
+        parts = []
+        # Cut small, since each member copies what follows it.
+        for start in range(0, len(data), READ_BYTES):
+            rest = data[start : start + READ_BYTES]
+            while rest and (member := self._member_of(rest)) is not None:
+                try:
+                    plain = member.decompress(rest, most + 1)
+                except zlib.error as error:
+                    raise UpstreamError("the vendor's compressed answer is damaged") from error
+                most -= len(plain)
+                if most < 0 or member.unconsumed_tail:
+                    raise UpstreamError("the vendor's answer is too large once unpacked")
+                parts.append(plain)
+                rest = member.unused_data
+        return b"".join(parts)
+
+    def _member_of(self, data: bytes) -> "zlib._Decompress | None":
+        """The one that goes on or begins with `data`; None for padding after the last."""
+        if self._member is not None and not self._member.eof:
+            return self._member
+        if self._members and not (self._is_gzip and data.startswith(b"\x1f")):
+            return None
+        self._members += 1
+        if self._members > MOST_MEMBERS:
+            raise UpstreamError("the vendor's compressed answer has too many members")
+        is_raw = not self._is_gzip and data[0] & 0x0F != zlib.DEFLATED
+        self._member = zlib.decompressobj(-15 if is_raw else 47)
+        return self._member
 
 
-def _inflater(encoding: bytes) -> "zlib._Decompress | None":
+def _unpacker(encoding: bytes) -> _Unpacker | None:
     """We ask for no compression; a vendor that compresses all the same is understood for gzip and deflate."""
     name = encoding.strip().lower()
     if name in (b"", b"identity"):
         return None
     if name in (b"gzip", b"x-gzip", b"deflate"):
-        return zlib.decompressobj(wbits=47 if name != b"deflate" else 15)
+        return _Unpacker(is_gzip=name != b"deflate")
     raise UpstreamError("the vendor's answer is compressed in a way that was not asked for")

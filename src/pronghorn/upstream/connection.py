@@ -259,6 +259,8 @@ class Connection(asyncio.BufferedProtocol):
             raise httptools.HttpParserError("a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.has_head:
+            return  # a trailer, which is no word about the answer
         if len(self.headers) >= MAX_HEADERS:
             raise httptools.HttpParserError("too many headers")
         self.headers.append((name.lower(), value))

@@ -114,6 +114,7 @@ async def test_a_model_after_a_large_file_waits_on_disk_and_loses_nothing() -> N
     sent, length, under_way = await send(data, "bbbb", parts)
     assert under_way.fields == {"model": "a"}
     assert length == len(sent) == len(data) + 3
+    assert under_way.came_bytes == len(data)
     assert parsed(sent) == [("file", large), ("model", b"bbbb"), ("prompt", b"p")]
 
 
