@@ -361,11 +361,7 @@ ABSURD: dict[str, Any] = {
     "a list": [1, 2],
     "a fraction": {"prompt_tokens": 1.5, "completion_tokens": 1},
     "true": {"prompt_tokens": True, "completion_tokens": True},
-    "negative parts": {
-        "prompt_tokens": 10,
-        "completion_tokens": 5,
-        "prompt_tokens_details": {"cached_tokens": -1_000_000},
-    },
+    "the output alone": {"completion_tokens": 500},
     "empty": {},
 }
 

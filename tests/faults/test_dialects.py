@@ -97,6 +97,24 @@ async def test_a_good_answer_is_complete_and_paid_for(
     await case.assert_invariants()
 
 
+async def test_what_of_an_answer_its_caller_is_not_told_is_named_and_logged(gateway: Gateway) -> None:
+    case = await open_case(gateway, "chat", "messages")
+    searched = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    vendor = DIALECTS["messages"]
+    gateway.upstream.plays(*whole(vendor.whole | {"content": [searched, *vendor.whole["content"]]}))
+    answer = await case.call(ask(case, "chat", is_stream=False))
+    assert answer.header("x-pronghorn-dropped") == "answer.server_tool_use"
+    block = (
+        typed("content_block_start", index=9, content_block=searched),
+        typed("content_block_stop", index=9),
+    )
+    gateway.upstream.plays(*stream(*vendor.opening, *vendor.content, *block, *vendor.ending))
+    await case.call(ask(case, "chat", is_stream=True))
+    assert {(row.end_reason, row.error) for row in await case.rows()} == {
+        ("ok", "not carried: answer.server_tool_use")
+    }
+
+
 NEW: dict[str, Any] = {"x_new": {"deep": [1, None, "é"]}}
 
 
@@ -244,6 +262,10 @@ NOT_ANSWERS: dict[str, tuple[Any, str]] = {
     "nothing": (b"", "application/json"),
     "a list": (b"[1]", "application/json"),
     "half of it": (b'{"candidates":[{"content":{"parts":[{"text":"ha', "application/json"),
+    "a failure as its finish": (
+        {"choices": [{"index": 0, "message": {"content": "ha"}, "finish_reason": "network_error"}]},
+        "application/json",
+    ),
 }
 MIXED_FAILURES = ["after the opening", "clean after the opening", "an error event", "a web page"]
 FAILURES = [*before_content(DIALECTS["chat"]), *NOT_ANSWERS, "cut in a whole answer"]
@@ -328,6 +350,9 @@ def after_content(dialect: Dialect) -> dict[str, tuple[tuple[Step, ...], str, st
         "one",
         "upstream_error",
     )
+    if dialect.name == "chat":
+        finish = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"network_error"}]}\n\n'
+        found["a failure as its finish"] = stream(finish, *dialect.ending)[1:], "one", "upstream_error"
     return found
 
 

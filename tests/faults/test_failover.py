@@ -23,6 +23,8 @@ from tests.faults.upstream import (
     whole,
 )
 
+from pronghorn.routing.health import FAULTS_IN_A_ROW
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COST = 10 * 1_000 + 5 * 2_000
@@ -106,16 +108,37 @@ async def test_nobody_takes_over_after_content(gateway: Gateway, second: Scripte
     await case.assert_invariants()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "too long", "code": "context_length_exceeded"}},
+        {"error": {"message": "too long", "code": ["odd"], "details": {"a": 1}}},
+        {"object": "error", "message": "too long", "code": 400},
+        {"detail": "too long"},
+        {"code": "their word", "error": "too long"},
+    ],
+)
 async def test_the_vendors_word_about_the_request_is_final(
+    gateway: Gateway, second: ScriptedUpstream, body: dict[str, object]
+) -> None:
+    case = await gateway.case(gateway.upstream.url, second.url)
+    gateway.upstream.plays(*whole(body, "400 B"))
+    for asked in range(1, 2 * FAULTS_IN_A_ROW):
+        answer = await case.chat()
+        assert (answer.status, answer.error["message"]) == (400, "too long")
+        assert (len(gateway.upstream.seen), second.seen) == (asked, [])
+    await case.assert_invariants()
+
+
+async def test_a_400_without_a_word_goes_on_and_closes_nothing(
     gateway: Gateway, second: ScriptedUpstream
 ) -> None:
     case = await gateway.case(gateway.upstream.url, second.url)
-    gateway.upstream.plays(
-        *whole({"error": {"message": "too long", "code": "context_length_exceeded"}}, "400 B")
-    )
-    answer = await case.chat()
-    assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
-    assert second.seen == []
+    gateway.upstream.plays(*whole(b"<html>", "400 B", kind="text/html"))
+    second.plays(*whole(completion()))
+    for asked in range(1, 2 * FAULTS_IN_A_ROW):
+        assert (await case.chat()).status == 200
+        assert len(gateway.upstream.seen) == asked
     await case.assert_invariants()
 
 

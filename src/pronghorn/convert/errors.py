@@ -116,7 +116,7 @@ def _shape(dialect: str) -> str:
 
 class _Inner(msgspec.Struct):
     message: str | None = None
-    code: str | int | None = None
+    code: object = None
     status: str | None = None
     type: str | None = None
 

@@ -12,11 +12,11 @@ def from_openai(found: openai.UsageObject) -> Usage | None:
     """Chat, responses, images, audio: the cached tokens are part of the input, reasoning is part of the output."""
     tokens_in = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
     tokens_out = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
-    if tokens_in is None and tokens_out is None:
-        tokens_in = found.total_tokens
-    if tokens_in is None and tokens_out is None:
+    if tokens_in is None or tokens_out is None:
+        tokens_in, tokens_out = _from_total(tokens_in, tokens_out, found.total_tokens)
+    if tokens_in is None:
         return None
-    result = Usage(input=tokens_in or 0, output=tokens_out or 0)
+    result = Usage(input=tokens_in, output=tokens_out)
     into = found.prompt_tokens_details or found.input_tokens_details or found.input_token_details
     if into is not None:
         result.cache_read = into.cached_tokens or 0
@@ -32,7 +32,19 @@ def from_openai(found: openai.UsageObject) -> Usage | None:
             result.output += result.reasoning
         result.audio_output = out_of.audio_tokens or 0
         result.image_output = out_of.image_tokens or 0
-    return result if is_believable(result) else None
+    if is_believable(result):
+        return result
+    totals = Usage(input=result.input, output=result.output)
+    return totals if is_believable(totals) else None
+
+
+def _from_total(tokens_in: int | None, tokens_out: int | None, total: int | None) -> tuple[int | None, int]:
+    """Both counts where one is missing. None: nobody says how much the input was."""
+    if total is None:
+        return tokens_in, tokens_out or 0
+    if tokens_in is None:
+        return total - (tokens_out or 0), tokens_out or 0
+    return tokens_in, max(total - tokens_in, 0)
 
 
 def _is_beside(counted: Usage, total: int | None) -> bool:

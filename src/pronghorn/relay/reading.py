@@ -5,11 +5,14 @@ A reader raises `UpstreamError` for a body that is not what its route promises: 
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from pronghorn.convert.chat.finishes import FAILURES
+from pronghorn.convert.chat.reply_in import thinking_text
 from pronghorn.convert.usage import from_anthropic, from_gemini, from_openai
 from pronghorn.errors import UpstreamError
 from pronghorn.wire import anthropic, gemini, openai
@@ -40,13 +43,21 @@ def completion(body: bytes, _content_type: bytes) -> Reading:
     if not choices:
         raise UpstreamError("the vendor's answer has no choices")
     if len(choices) == 1:
-        produced, finish = choice_text(choices[0]), choices[0].finish_reason or ""
+        produced, finish = choice_text(choices[0]), how_ended(choices[0])
     else:
         produced = "".join([choice_text(choice) for choice in choices])
-        finish = next((choice.finish_reason for choice in choices if choice.finish_reason), "")
+        finish = next(filter(None, [how_ended(choice) for choice in choices]), "")
     is_empty = not produced and not any(has_other_content(choice) for choice in choices)
     found = answer.usage
     return Reading(normal_usage(found) if found is not None else None, finish, is_empty, produced)
+
+
+def how_ended(choice: openai.Choice) -> str:
+    """Empty: it has not. Raises `UpstreamError` where the vendor says that it failed: that is no end."""
+    word = choice.finish_reason or ""
+    if word.lower() in FAILURES:
+        raise UpstreamError(f"the vendor could not finish its answer ({word.lower()})")
+    return word
 
 
 def decode_completion(body: bytes) -> openai.Answer | None:
@@ -78,7 +89,7 @@ def messages(body: bytes, _content_type: bytes) -> Reading:
     return Reading(found, FINISHES.get(answer.stop_reason or "", "stop"), is_empty, produced)
 
 
-TEXT_BLOCKS = frozenset(("text", "thinking"))
+TEXT_BLOCKS = ("text", "thinking")
 FINISHES = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
@@ -122,8 +133,13 @@ def response_reading(answer: openai.ResponseObject) -> Reading:
 
 
 def _item_text(item: openai.ResponseItem) -> str:
-    parts = [part.text or part.refusal or "" for part in (*(item.content or ()), *(item.summary or ()))]
-    return "".join([*parts, item.name or "", item.arguments or "", item.input or ""])
+    said: list[Any] = []
+    for content in (item.content, item.summary):
+        said += (
+            [content] if isinstance(content, str) else [part.text or part.refusal for part in content or ()]
+        )
+    said += (item.name, item.arguments, item.input)
+    return "".join([text if isinstance(text, str) else json.dumps(text) for text in said if text])
 
 
 def generated(body: bytes, _content_type: bytes) -> Reading:
@@ -222,10 +238,11 @@ def binary(body: bytes, content_type: bytes) -> Reading:
 
 
 def transcript(body: bytes, content_type: bytes) -> Reading:
-    """JSON in several forms, or plain text, SRT, VTT."""
-    if content_type.startswith(b"text/html"):
+    """JSON in several forms, whatever its type says, or plain text, SRT, VTT."""
+    kind = content_type.lower()
+    if kind.startswith(b"text/html"):
         raise UpstreamError("the vendor answered with a web page where a transcript was due")
-    if not content_type.startswith(b"application/json"):
+    if not kind.startswith(b"application/json") and not _is_object(body):
         text = body.decode("utf-8", "replace")
         return Reading(None, "stop", not text.strip(), text)
     answer = _decode(openai.transcript_decoder, body)
@@ -237,6 +254,26 @@ def transcript(body: bytes, content_type: bytes) -> Reading:
     return Reading(found, "stop", not answer.text.strip(), answer.text)
 
 
+def _is_object(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=dict)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+_CUE = re.compile(r"--> *(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?")
+
+
+def subtitled_s(text: str) -> int:
+    """How long the sound of SRT or VTT is at least: the end of its last cue, rounded up; 0 for other text."""
+    cues = _CUE.findall(text)
+    if not cues:
+        return 0
+    hours, minutes, seconds, thousandths = cues[-1]
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + bool(thousandths.strip("0"))
+
+
 def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     """An answer or an event. Usage that cannot be understood is none. Raises `ValueError` or `RecursionError`."""
     try:
@@ -246,13 +283,21 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return msgspec.convert(document, decoder.type)
     except ValueError:
-        pass
-    if isinstance(document, dict):
-        for holder in (document, document.get("message"), document.get("response")):
-            if isinstance(holder, dict):
-                holder.pop("usage", None)
-                holder.pop("usageMetadata", None)
+        _mend_usage(document, openai.sound_usage)
+    try:
+        return msgspec.convert(document, decoder.type)
+    except ValueError:
+        _mend_usage(document, lambda found: None)
     return msgspec.convert(document, decoder.type)
+
+
+def _mend_usage(document: Any, mend: Callable[[Any], Any]) -> None:
+    if not isinstance(document, dict):
+        return
+    for holder in (document, document.get("message"), document.get("response")):
+        if isinstance(holder, dict):
+            for name in holder.keys() & {"usage", "usageMetadata"}:
+                holder[name] = mend(holder[name])
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
@@ -275,21 +320,35 @@ def choice_text(choice: openai.Choice) -> str:
         return ""
     content = message.content
     if type(content) is str and not (
-        message.tool_calls or message.reasoning_content or message.reasoning or message.refusal
+        message.tool_calls
+        or message.reasoning_content
+        or message.reasoning
+        or message.reasoning_details
+        or message.refusal
     ):
         return content
-    parts = [
-        _text(part) for part in (message.reasoning_content or message.reasoning, content, message.refusal)
-    ]
+    reasoning = message.reasoning_content or message.reasoning or message.reasoning_details
+    parts = [_text(part) for part in (reasoning, content, message.refusal)]
     parts += [_call_text(call) for call in message.tool_calls or ()]
     return "".join(parts)
 
 
 def has_other_content(choice: openai.Choice) -> bool:
-    """Content that is not text: a tool call without arguments, sound, pictures."""
+    """Content that is not text: a tool call without arguments, sound, pictures, reasoning that is encrypted."""
     message = choice.message or choice.delta
     return message is not None and bool(
-        message.tool_calls or message.function_call or message.audio or message.images
+        message.tool_calls
+        or message.function_call
+        or message.audio
+        or message.images
+        or message.reasoning_details
+        or _has_other_part(message.content)
+    )
+
+
+def _has_other_part(content: Any) -> bool:
+    return isinstance(content, list) and any(
+        isinstance(part, dict) and part.get("type", "text") not in TEXT_BLOCKS for part in content
     )
 
 
@@ -297,7 +356,8 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+        parts = [part for part in content if isinstance(part, dict)]
+        return "".join(str(part.get("text") or "") or thinking_text(part) for part in parts)
     return ""
 
 
@@ -317,6 +377,10 @@ def usage(raw: msgspec.Raw) -> Usage | None:
     try:
         return normal_usage(openai.usage_decoder.decode(raw))
     except (ValueError, RecursionError):
+        pass
+    try:
+        return usage_of_choice(msgspec.json.decode(raw))
+    except (ValueError, RecursionError):
         return None
 
 
@@ -334,15 +398,15 @@ def normal_usage(found: openai.UsageObject) -> Usage | None:
 def usage_of_choice(document: Any) -> Usage | None:
     """The same of a `usage` that stands in a choice."""
     try:
-        return normal_usage(msgspec.convert(document, openai.UsageObject))
+        return normal_usage(msgspec.convert(openai.sound_usage(document), openai.UsageObject))
     except ValueError:
         return None
 
 
 def _duration(value: Any) -> Usage | None:
-    """Seconds of sound, rounded up to a whole one as vendors do; None for what is no number."""
+    """Seconds of sound, rounded up to a whole one as vendors do, some with their unit; None for what is no number."""
     try:
-        seconds = float(value)
+        seconds = float(value.removesuffix("s") if isinstance(value, str) else value)
     except (ValueError, TypeError):
         return None
     return Usage(seconds=math.ceil(seconds)) if 0 <= seconds < 10_000_000 else None

@@ -29,21 +29,25 @@ ABOUT_US = (
     "API key not valid",
     "API key expired",
     "User location is not supported",
+    "Incorrect API key provided",
+    "Access denied, please make sure your account is in good standing",
 )
-"""How messages begin that come with a 400 though they are about our account: Anthropic's, then Gemini's."""
+"""How messages begin that come with a 400 though they are about our account: Anthropic's, Gemini's, xAI's, Qwen's."""
 
-
-class _Detail(msgspec.Struct):
-    reason: str = ""
-    retryDelay: str = ""
+WORDS = ("message", "detail", "error")
+"""Members with the words of those who have no `error.message`: vLLM, FastAPI's kin, xAI. Beside others, `error` is
+only a name.
+"""
 
 
 class _Error(msgspec.Struct):
-    code: str | int | None = None
-    type: str | None = None
-    message: str | None = None
-    details: list[_Detail] | None = None
-    """Gemini's."""
+    """Any type, since an odd member makes the words beside it no worse."""
+
+    code: Any = None
+    type: Any = None
+    message: Any = None
+    details: Any = None
+    """Gemini's are a list of objects."""
 
 
 class _Body(msgspec.Struct):
@@ -73,17 +77,28 @@ def _classify(answer: Answer, body: bytes, channel: Channel) -> UpstreamError:
     return UpstreamError(f"the vendor answered with status {status}; nothing was charged, try again")
 
 
-def _with_error(body: bytes, member: str) -> bytes:
-    """The body with the vendor's words in `error.message`, where all dialects have them."""
-    if not member or _read(body) is not None:
+def _with_error(body: bytes, own: str) -> bytes:
+    """The body with the vendor's words in `error.message`, where all dialects have them.
+
+    `own`: the member that this vendor has them in.
+    """
+    if _read(body) is not None:
         return body
     try:
-        said = msgspec.json.decode(body, type=dict[str, Any]).get(member)
+        members = msgspec.json.decode(body, type=dict[str, Any])
     except (ValueError, RecursionError):
         return body
+    said = next((members[name] for name in (own, *WORDS) if members.get(name)), None)
+    if said is None:
+        return body
     text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
-    error = {"type": "invalid_request_error", "message": text, "param": None, "code": None}
-    return msgspec.json.encode({"type": "error", "error": error}) if said else body
+    error = {
+        "type": "invalid_request_error",
+        "message": text,
+        "param": None,
+        "code": members.get("code"),
+    }
+    return msgspec.json.encode({"type": "error", "error": error})
 
 
 def _read(body: bytes) -> _Error | None:
@@ -98,8 +113,13 @@ def _is_about_us(error: _Error | None) -> bool:
     """Of the message only the beginning counts: what follows may be the caller's own words."""
     if error is None:
         return False
-    is_bad_key = any(detail.reason == "API_KEY_INVALID" for detail in error.details or ())
-    return is_bad_key or (error.message or "").startswith(ABOUT_US)
+    return "API_KEY_INVALID" in _details(error, "reason") or str(error.message).startswith(ABOUT_US)
+
+
+def _details(error: _Error, name: str) -> list[Any]:
+    """What the details have under one name."""
+    details = error.details if isinstance(error.details, list) else []
+    return [detail[name] for detail in details if isinstance(detail, dict) and detail.get(name)]
 
 
 def scrubbed(body: bytes, channel: Channel) -> bytes:
@@ -113,7 +133,7 @@ def _retry_after_s(answer: Answer, error: _Error | None) -> float | None:
     """Seconds or a date from the header, or as Gemini says it: `34s` or `34.07s` in the details."""
     text = answer.header(b"retry-after").decode("latin-1")
     if not text and error is not None:
-        text = next((detail.retryDelay for detail in error.details or () if detail.retryDelay), "")
+        text = str(next(iter(_details(error, "retryDelay")), ""))
     seconds = text.strip().removesuffix("s").partition(".")[0]
     if seconds.isdecimal() and seconds.isascii():
         return min(float(seconds), MAX_RETRY_AFTER_S)

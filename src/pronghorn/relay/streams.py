@@ -80,26 +80,37 @@ class CompletionReader:
             self.is_ended = True
             return True
         chunk = reading.decode_completion(payload)
+        if chunk is None and payload.strip() == DONE:
+            self.is_ended = True
+            return True
         if chunk is None:
             raise UpstreamError("the vendor sent an event that makes no sense")
         if chunk.error is not None:
             raise UpstreamError("the vendor reported an error inside its stream")
         if chunk.usage is not None and (found := reading.normal_usage(chunk.usage)) is not None:
-            self.usage = found
+            self._count(found)
         if not chunk.choices:
-            return not (self.hides_usage and b'"usage"' in payload)
+            return chunk.usage is None or not self.hides_usage
         for choice in chunk.choices:
+            if choice.finish_reason:
+                self.finish = reading.how_ended(choice)
             text = reading.choice_text(choice)
             if text:
                 self._said.add(text)
                 self.has_content = True
             elif not self.has_content and reading.has_other_content(choice):
                 self.has_content = True
-            if choice.finish_reason:
-                self.finish = choice.finish_reason
             if choice.usage is not None and self.usage is None:
                 self.usage = reading.usage_of_choice(choice.usage)
         return True
+
+    def _count(self, found: Usage) -> None:
+        """The last count stands, but zeros never replace one: some vendors end with an empty usage."""
+        known = self.usage
+        if known is not None and not (found.input and found.output):
+            for name in found.__struct_fields__:
+                setattr(found, name, getattr(found, name) or getattr(known, name))
+        self.usage = found
 
     def text(self) -> str:
         return self._said.text()
@@ -128,7 +139,7 @@ class EventReader:
 
     def read(self, event: bytes) -> bool:
         payload = sse.data_of(event)
-        if not payload or payload == DONE:
+        if not payload or payload.strip() == DONE:
             return True
         try:
             found = openai.event_decoder.decode(payload)

@@ -51,11 +51,11 @@ def judge(candidate: Candidate, outcome: PronghornError | None, now_s: float) ->
             status=outcome.upstream_status,
             cause=candidate.credential.cause,
         )
-    elif isinstance(outcome, UpstreamError):
+    elif isinstance(outcome, UpstreamError) and outcome.upstream_status not in (400, 422):
         candidate.credential.leave()
         candidate.pool.fail("fault", now_s)
     else:
-        candidate.leave()
+        candidate.leave()  # a request can bring about a 400 or 422 by itself, whatever is said with it
 
 
 class Plan:

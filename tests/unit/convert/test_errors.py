@@ -101,8 +101,9 @@ def test_an_error_inside_a_stream_is_an_event_of_the_dialect_and_no_end(dialect:
 
 
 @pytest.mark.parametrize("dialect", ["messages", "generate"])
-def test_a_vendors_words_reach_callers_of_other_dialects(dialect: str) -> None:
-    error = errors.UpstreamRejected(400, b'{"error":{"message":"no such voice","code":"x"}}', b"")
+@pytest.mark.parametrize("code", [b'"x"', b"400", b'["x"]'])
+def test_a_vendors_words_reach_callers_of_other_dialects(dialect: str, code: bytes) -> None:
+    error = errors.UpstreamRejected(400, b'{"error":{"message":"no such voice","code":%b}}' % code, b"")
     status, _, raw = render(dialect, error, "req_1")
     assert status == 400
     assert "no such voice" in msgspec.json.decode(raw)["error"]["message"]

@@ -94,6 +94,15 @@ def test_a_stream_from_its_beginning_to_its_end(
     assert reader.has_content and reader.is_ended
 
 
+def test_items_of_any_kind_are_in_the_end_of_a_response() -> None:
+    reader = ResponsesReader()
+    output = [{"type": "tool_search_call", "arguments": {"goal": "x"}}, {"type": "message", "content": "hi"}]
+    reader.read(event({"type": "response.output_item.added", "item": output[0]}))
+    assert reader.has_content
+    reader.read(event({"type": "response.completed", "response": {"status": "completed", "output": output}}))
+    assert (reader.is_ended, reader.finish) == (True, "stop")
+
+
 NO_CONTENT: list[tuple[type, Json]] = [
     (MessagesReader, message_start(input_tokens=1)),
     (MessagesReader, {"type": "ping"}),

@@ -154,10 +154,8 @@ def test_golden_usage(given: dict[str, Any], expected: Usage) -> None:
         {"prompt_tokens": 3, "completion_tokens": 2**70},
         {"prompt_tokens": "3", "completion_tokens": 3},
         {"prompt_tokens": 3.5, "completion_tokens": 3},
-        {"prompt_tokens": 3, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": -5}},
-        {"prompt_tokens": 3, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2**60}},
-        {"prompt_tokens": 3, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": -1}},
-        {"prompt_tokens": 3, "completion_tokens": 3, "prompt_cache_hit_tokens": -1},
+        {"completion_tokens": 3},
+        {"completion_tokens": 3, "total_tokens": 2},
         {"type": "duration", "seconds": -1},
         {"type": "duration", "seconds": 1e300},
     ],
@@ -194,6 +192,38 @@ def test_whatever_a_vendor_counts_nothing_negative_or_endless_comes_out(given: A
             assert 0 <= count <= TOKEN_CAP
 
 
+TOTALS = {"prompt_tokens": 100, "completion_tokens": 50}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"prompt_tokens": 100.0, "completion_tokens": 50.0}, Usage(input=100, output=50)),
+        (TOTALS | {"prompt_tokens_details": []}, Usage(input=100, output=50)),
+        (TOTALS | {"prompt_tokens_details": "odd"}, Usage(input=100, output=50)),
+        (
+            TOTALS | {"prompt_tokens_details": {"cached_tokens": 40.0, "audio_tokens": "odd"}},
+            Usage(input=100, output=50, cache_read=40),
+        ),
+        (
+            TOTALS | {"prompt_tokens_details": {"cached_tokens": 40}, "completion_tokens_details": [1]},
+            Usage(input=100, output=50, cache_read=40),
+        ),
+        (TOTALS | {"prompt_tokens_details": {"cached_tokens": -5}}, Usage(input=100, output=50)),
+        (TOTALS | {"prompt_tokens_details": {"cached_tokens": 2**60}}, Usage(input=100, output=50)),
+        (TOTALS | {"completion_tokens_details": {"reasoning_tokens": -1}}, Usage(input=100, output=50)),
+        (TOTALS | {"prompt_cache_hit_tokens": -1}, Usage(input=100, output=50)),
+        ({"prompt_tokens": 10, "total_tokens": 510}, Usage(input=10, output=500)),
+        ({"prompt_tokens": 10, "total_tokens": 0}, Usage(input=10)),
+        ({"completion_tokens": 5, "total_tokens": 15}, Usage(input=10, output=5)),
+    ],
+)
+def test_totals_outlive_what_is_wrong_beside_them(given: dict[str, Any], expected: Usage) -> None:
+    assert read(given) == expected
+    assert completion({"content": "hi"}, usage=given).usage == expected
+    assert reading.usage_of_choice(given) == expected
+
+
 def completion(message: dict[str, Any], finish: str | None = "stop", **fields: Any) -> reading.Reading:
     choice = {"index": 0, "message": message, "finish_reason": finish}
     return reading.completion(msgspec.json.encode({"choices": [choice], **fields}), JSON)
@@ -220,6 +250,15 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "get_time", "argume
         ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "ab", False),
         ({"content": None, "audio": {"id": "a", "data": "UklGRg=="}}, "", False),
         ({"content": "", "images": [{"image_url": {"url": "data:"}}]}, "", False),
+        ({"content": "", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]}, "hm", False),
+        ({"content": "", "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}, "", False),
+        ({"content": "", "reasoning_details": []}, "", True),
+        ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]}, "hm", False),
+        ({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}]}, "hma", False),
+        ({"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": ""}]}, "", True),
+        ({"content": [{"type": "image_url", "image_url": {"url": "data:"}}]}, "", False),
+        ({"content": [{"type": []}]}, "", False),
+        ({"content": ["odd"]}, "", True),
         (
             {"content": "", "custom": 1, "tool_calls": ["odd", {"custom": {"name": "c", "input": "i"}}]},
             "ci",
@@ -232,6 +271,27 @@ def test_what_a_message_delivers(message: dict[str, Any], text: str, is_empty: b
     assert (found.text, found.is_empty, found.finish) == (text, is_empty, "stop")
 
 
+@pytest.mark.parametrize(
+    ("item", "text", "is_empty"),
+    [
+        ({"type": "message", "content": [{"type": "output_text", "text": "hi"}]}, "hi", False),
+        ({"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}, "no", False),
+        ({"type": "message", "content": []}, "", True),
+        ({"type": "message", "content": "hi"}, "hi", False),
+        ({"type": "message", "content": ""}, "", True),
+        ({"type": "message", "content": [{"type": "output_text", "text": {"a": 1}}]}, '{"a": 1}', False),
+        ({"type": "reasoning", "summary": "hm"}, "hm", False),
+        ({"type": "reasoning", "summary": [], "encrypted_content": "x"}, "", True),
+        ({"type": "tool_search_call", "arguments": {"goal": "x"}}, '{"goal": "x"}', False),
+        ({"type": "tool_search_call", "arguments": {}}, "", False),
+        ({"type": "something_new", "name": 7, "input": ["x"]}, '7["x"]', False),
+    ],
+)
+def test_whatever_an_item_of_a_response_is_it_passes(item: Any, text: str, is_empty: bool) -> None:
+    found = reading.response(msgspec.json.encode({"status": "completed", "output": [item]}), JSON)
+    assert (found.text, found.is_empty) == (text, is_empty)
+
+
 def test_several_choices_are_read_together() -> None:
     choices = [
         {"message": {"content": ""}, "finish_reason": None},
@@ -239,6 +299,16 @@ def test_several_choices_are_read_together() -> None:
     ]
     found = reading.completion(msgspec.json.encode({"choices": choices}), JSON)
     assert (found.text, found.finish, found.is_empty) == ("b", "length", False)
+
+
+@pytest.mark.parametrize(
+    "word", ["error", "network_error", "insufficient_system_resource", "INSUFFICIENT_SYSTEM_RESOURCE"]
+)
+@pytest.mark.parametrize("others", [[], [{"message": {"content": "a"}, "finish_reason": "stop"}]])
+def test_an_answer_that_the_vendor_could_not_finish_is_none(word: str, others: list[Any]) -> None:
+    choices = [*others, {"message": {"content": "half"}, "finish_reason": word}]
+    with pytest.raises(UpstreamError):
+        reading.completion(msgspec.json.encode({"choices": choices}), JSON)
 
 
 def test_a_legacy_completion() -> None:
@@ -335,6 +405,11 @@ def test_pictures_are_counted_and_their_tokens_are_image_tokens(usage: Any, expe
         (b'{"text":"hi","duration":8.470000267028809,"segments":[]}', JSON, Usage(seconds=9), "hi"),
         (b'{"text":"hi","duration":"long"}', JSON, None, "hi"),
         (b'{"text":"hi"}', b"application/json; charset=utf-8", None, "hi"),
+        (b'{"text":"hi","duration":"8.47s"}', JSON, Usage(seconds=9), "hi"),
+        (b'{"text":"hi","usage":{"type":"duration","seconds":2}}', b"text/plain", Usage(seconds=2), "hi"),
+        (b' {"text":"hi","duration":2}', b"Application/JSON", Usage(seconds=2), "hi"),
+        (b'{"text":"hi","duration":2}', b"", Usage(seconds=2), "hi"),
+        (b"{laughs} hi", b"text/plain", None, "{laughs} hi"),
         (b"hi there", b"text/plain; charset=utf-8", None, "hi there"),
         (b"WEBVTT\n\n00:00 --> 00:01\nhi", b"text/vtt", None, "WEBVTT\n\n00:00 --> 00:01\nhi"),
     ],
@@ -342,6 +417,27 @@ def test_pictures_are_counted_and_their_tokens_are_image_tokens(usage: Any, expe
 def test_transcripts(body: bytes, content_type: bytes, usage: Usage | None, text: str) -> None:
     found = reading.transcript(body, content_type)
     assert (found.usage, found.text, found.is_empty) == (usage, text, False)
+
+
+@pytest.mark.parametrize("content_type", [JSON, b"text/plain", b"text/vtt", b""])
+def test_an_error_in_place_of_a_transcript_is_one_whatever_its_type(content_type: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        reading.transcript(b'{"error":{"message":"quota"}}', content_type)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1\n00:00:00,000 --> 00:00:09,500\nhello world\n\n", 10),
+        ("1\n00:00:00,000 --> 00:00:04,000\none\n\n2\n00:00:04,000 --> 01:01:02,000\ntwo\n", 3662),
+        ("WEBVTT\n\n00:00.000 --> 00:01.001 align:start\nhi", 2),
+        ("WEBVTT\n\n100:00:00.000 --> 100:00:01.000\nhi", 360_001),
+        ("an arrow --> and 00:01:00", 0),
+        ("", 0),
+    ],
+)
+def test_subtitles_say_how_long_their_sound_was(text: str, seconds: int) -> None:
+    assert reading.subtitled_s(text) == seconds
 
 
 @pytest.mark.parametrize(("body", "content_type"), [(b'{"text":""}', JSON), (b" \n", b"text/plain")])

@@ -49,8 +49,25 @@ def error(**fields: Any) -> dict[str, Any]:
         (400, {"error": {}}, UpstreamRejected, 400),
         (400, b"<html>nginx</html>", UpstreamError, 502),
         (404, b"404 page not found", UpstreamError, 502),
-        (400, {"error": "text"}, UpstreamError, 502),
-        (400, {"detail": "x"}, UpstreamError, 502),
+        (400, error(code=["a"]), UpstreamRejected, 400),
+        (400, error(code=1.5, type=7), UpstreamRejected, 400),
+        (400, error(details={"a": 1}), UpstreamRejected, 400),
+        (400, error(details=[1, {"reason": 2}]), UpstreamRejected, 400),
+        (400, {"error": {"message": {"a": 1}}}, UpstreamRejected, 400),
+        (400, {"error": "text"}, UpstreamRejected, 400),
+        (400, {"error": None, "detail": "x"}, UpstreamRejected, 400),
+        (400, {"odd": 1}, UpstreamError, 502),
+        (400, {"message": ""}, UpstreamError, 502),
+        (400, b'"text"', UpstreamError, 502),
+        (400, {"code": "x", "error": "Incorrect API key provided: k***y."}, UpstreamRefusedUs, 502),
+        (400, {"code": "insufficient_quota", "message": "x"}, UpstreamRefusedUs, 502),
+        (
+            400,
+            error(message="Access denied, please make sure your account is in good standing."),
+            UpstreamRefusedUs,
+            502,
+        ),
+        (500, {"detail": "x"}, UpstreamError, 502),
         (400, b"", UpstreamError, 502),
         (401, error(code="invalid_api_key"), UpstreamRefusedUs, 502),
         (402, error(), UpstreamRefusedUs, 502),
@@ -121,14 +138,24 @@ def test_nothing_of_the_vendors_words_is_told_otherwise(status: int) -> None:
     assert not hasattr(found, "body")
 
 
-def test_a_vendors_own_word_for_its_words_makes_them_known() -> None:
-    vendor = ChatVendor(name="v", base_url="", words="message")
-    for said, told in (("it is so", "it is so"), ({"a": 1}, '{"a":1}')):
-        answer = Said(400, {})
-        found = refusal.read(
-            cast(Answer, answer), msgspec.json.encode({"message": said}), channel(vendor=vendor)
-        )
-        assert isinstance(found, UpstreamRejected)
-        assert msgspec.json.decode(found.body)["error"]["message"] == told
-    nothing = refusal.read(cast(Answer, Said(400, {})), b'{"detail":"x"}', channel(vendor=vendor))
-    assert not isinstance(nothing, UpstreamRejected)
+@pytest.mark.parametrize(
+    ("own", "body", "message", "code"),
+    [
+        ("", {"detail": "it is so"}, "it is so", None),
+        ("", {"detail": [{"loc": ["body"], "msg": "odd"}]}, '[{"loc":["body"],"msg":"odd"}]', None),
+        ("", {"code": "their word", "error": "it is so"}, "it is so", "their word"),
+        ("", {"object": "error", "message": "it is so", "code": 400}, "it is so", 400),
+        ("", {"error": "Bad Request", "message": "it is so"}, "it is so", None),
+        ("", {"error": ["it is so"]}, '["it is so"]', None),
+        ("reason", {"message": "Bad", "reason": "it is so"}, "it is so", None),
+        ("message", {"message": {"a": 1}}, '{"a":1}', None),
+    ],
+)
+def test_words_elsewhere_are_told_where_all_clients_look(
+    own: str, body: Any, message: str, code: Any
+) -> None:
+    vendor = ChatVendor(name="v", base_url="", words=own)
+    found = refusal.read(cast(Answer, Said(422, {})), msgspec.json.encode(body), channel(vendor=vendor))
+    assert isinstance(found, UpstreamRejected)
+    told = msgspec.json.decode(found.body)["error"]
+    assert (told["message"], told["code"]) == (message, code)

@@ -65,7 +65,8 @@ def test_usage_in_the_finish_chunk_hides_nothing() -> None:
 def test_other_chunks_without_choices_are_shown() -> None:
     reader = CompletionReader()
     reader.hides_usage = True
-    assert reader.read(event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}))
+    for usage in ({}, {"usage": None}):
+        assert reader.read(event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}], **usage}))
     assert not reader.has_content
 
 
@@ -75,6 +76,23 @@ def test_cumulative_usage_is_not_summed() -> None:
         usage = {"prompt_tokens": 7, "completion_tokens": count}
         reader.read(event({"choices": [{"delta": {"content": "x"}}], "usage": usage}))
     assert reader.usage == Usage(input=7, output=3)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, Usage(10, 5, cache_read=4)),
+        ({"prompt_tokens": 0, "completion_tokens": 7}, Usage(10, 7, cache_read=4)),
+        ({"prompt_tokens": 9, "completion_tokens": 7}, Usage(9, 7)),
+    ],
+)
+def test_zeros_never_replace_a_count(last: dict[str, int], expected: Usage) -> None:
+    reader = CompletionReader()
+    cached = {"prompt_tokens_details": {"cached_tokens": 4}}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, **cached}
+    reader.read(event({"choices": [{"delta": {"content": "x"}}], "usage": usage}))
+    reader.read(event({"choices": [], "usage": last}))
+    assert reader.usage == expected
 
 
 def test_absurd_usage_is_no_usage_and_ends_nothing() -> None:
@@ -149,7 +167,15 @@ def test_comments_and_pings_are_shown_and_mean_nothing(
     assert (made.has_content, made.is_ended, made.usage) == (False, False, None)
 
 
-@pytest.mark.parametrize("raw", [b"data:[DONE]\n\n", b"data: [DONE]\r\n\r\n", b"event: x\ndata: [DONE]\n\n"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"data:[DONE]\n\n",
+        b"data: [DONE] \n\n",
+        b"data: [DONE]\r\n\r\n",
+        b"event: x\ndata: [DONE]\n\n",
+    ],
+)
 def test_the_end_in_all_its_spellings(raw: bytes) -> None:
     reader = CompletionReader()
     reader.read(raw)
@@ -167,7 +193,16 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("raw", [*BAD, b'data: {"error":"text","choices":[]}\n\n'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *BAD,
+        b'data: {"error":"text","choices":[]}\n\n',
+        delta("error"),
+        delta("network_error", content="y"),
+        delta("insufficient_system_resource"),
+    ],
+)
 def test_errors_and_nonsense_inside_a_chat_raise(raw: bytes) -> None:
     reader = CompletionReader()
     reader.read(delta(content="x"))

@@ -184,7 +184,15 @@ def test_another_credential_is_asked_before_another_channel() -> None:
     assert next(candidates).channel.id == "b"
 
 
-@pytest.mark.parametrize("outcome", [None, UpstreamRejected(400, b"", b""), CallerGone()])
+def said(status: int) -> UpstreamError:
+    error = UpstreamError()
+    error.upstream_status = status
+    return error
+
+
+@pytest.mark.parametrize(
+    "outcome", [None, UpstreamRejected(400, b"", b""), CallerGone(), said(400), said(422)]
+)
 def test_what_is_no_fault_of_the_vendor_closes_nothing(outcome: PronghornError | None) -> None:
     known = snapshot(channels=[channel("a")])
     for _ in range(100):

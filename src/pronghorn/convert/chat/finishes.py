@@ -4,6 +4,8 @@ from typing import Any
 
 from pronghorn.convert.turn import Finish
 
+FAILURES = frozenset(("error", "network_error", "insufficient_system_resource"))
+"""What OpenRouter, Zhipu and DeepSeek say of an answer that they could not finish."""
 _READ: dict[str, Finish] = {
     "stop": "stop",
     "length": "length",
@@ -17,9 +19,7 @@ _READ: dict[str, Finish] = {
     "safety": "content_filter",
     "sensitive": "content_filter",
     "refusal": "refusal",
-    "error": "error",
-    "network_error": "error",
-    "insufficient_system_resource": "error",
+    **dict.fromkeys(FAILURES, "error"),
 }
 _WRITTEN: dict[Finish, str] = {
     "stop": "stop",
@@ -29,7 +29,7 @@ _WRITTEN: dict[Finish, str] = {
     "refusal": "content_filter",
     "pause": "stop",
     "truncated": "length",
-    "error": "stop",
+    "error": "length",
 }
 
 

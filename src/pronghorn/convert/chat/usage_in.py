@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from pronghorn.convert import usage
-from pronghorn.wire.openai import UsageObject
+from pronghorn.wire.openai import UsageObject, sound_usage
 from pronghorn.wire.usage import Usage
 
 
@@ -13,6 +13,6 @@ def read_usage(found: Any) -> Usage | None:
     if not isinstance(found, dict):
         return None
     try:
-        return usage.from_openai(msgspec.convert(found, UsageObject, strict=False))
+        return usage.from_openai(msgspec.convert(sound_usage(found), UsageObject, strict=False))
     except msgspec.ValidationError:
         return None

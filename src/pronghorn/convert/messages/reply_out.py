@@ -31,7 +31,7 @@ _REASONS: dict[Finish, str] = {
     "refusal": "refusal",
     "pause": "pause_turn",
     "truncated": "max_tokens",
-    "error": "end_turn",
+    "error": "max_tokens",
 }
 _TIERS = {"default": "standard", "standard": "standard", "priority": "priority", "batch": "batch"}
 

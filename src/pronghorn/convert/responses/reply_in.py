@@ -20,7 +20,7 @@ from pronghorn.convert.turn import (
     ToolCall,
 )
 from pronghorn.convert.usage import from_openai
-from pronghorn.wire.openai import UsageObject
+from pronghorn.wire.openai import UsageObject, sound_usage
 from pronghorn.wire.usage import Usage
 
 
@@ -47,7 +47,7 @@ def read_item(item: Json) -> list[Part | Carried]:
     """The parts that an output item is."""
     kind = item.get("type")
     if kind == "message":
-        found = (read_content(entry) for entry in item.get("content") or ())
+        found = (read_content(entry) for entry in contents(item))
         return [part for part in found if part is not None]
     if kind in ("function_call", "custom_tool_call"):
         return [read_call(item)]
@@ -58,6 +58,12 @@ def read_item(item: Json) -> list[Part | Carried]:
     if kind == "image_generation_call" and isinstance(result, str) and result:
         return [media.picture(result)]
     return [Foreign(NAME, item)]
+
+
+def contents(item: Json) -> list[Json]:
+    """Of a message; some vendors have a plain text there."""
+    content = item.get("content") or []
+    return [{"type": "output_text", "text": content}] if isinstance(content, str) else content
 
 
 def read_content(entry: Json) -> Text | Refusal | None:
@@ -80,7 +86,7 @@ def read_call(item: Json) -> ToolCall:
 def item_logprobs(item: Json) -> list[Logprob]:
     if item.get("type") != "message":
         return []
-    return [one for entry in item.get("content") or () for one in logprobs.read(entry.get("logprobs")) or ()]
+    return [one for entry in contents(item) for one in logprobs.read(entry.get("logprobs")) or ()]
 
 
 def read_finish(body: Json, parts: list[Part]) -> Finish:
@@ -101,6 +107,6 @@ def read_usage(found: Any) -> Usage | None:
     if not isinstance(found, dict):
         return None
     try:
-        return from_openai(msgspec.convert(found, UsageObject, strict=False))
+        return from_openai(msgspec.convert(sound_usage(found), UsageObject, strict=False))
     except msgspec.ValidationError:
         return None

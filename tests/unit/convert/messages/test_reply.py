@@ -207,7 +207,7 @@ def test_a_call_is_to_be_answered_unless_it_may_be_cut(reason: str, finish: Fini
         ("refusal", "refusal"),
         ("pause", "pause_turn"),
         ("truncated", "max_tokens"),
-        ("error", "end_turn"),
+        ("error", "max_tokens"),
     ],
 )
 def test_each_end_has_a_reason(finish: Finish, reason: str) -> None:
