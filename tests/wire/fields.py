@@ -72,8 +72,10 @@ EXAMPLES: dict[str, dict[str, Example]] = {
         "prompt_cache_options": Example({"mode": "explicit"}),
         "prompt_cache_retention": Example("24h"),
         "reasoning_effort": Example("high"),
-        "response_format": Example(
-            {"type": "json_schema", "json_schema": {"name": "a", "schema": _STRICT, "strict": True}}
+        "response_format": Example({"type": "json_schema", "json_schema": {"name": "a", "schema": _STRICT}}),
+        "response_format.json_schema.description": Example(
+            "An a.",
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": _STRICT}}},
         ),
         "safety_identifier": Example("a"),
         "seed": Example(5),
@@ -119,7 +121,10 @@ EXAMPLES: dict[str, dict[str, Example]] = {
         "stream": Example(True),
         "stream_options": Example({"include_obfuscation": False}, {"stream": True}),
         "temperature": Example(0.5),
-        "text": Example({"format": {"type": "json_schema", "name": "a", "schema": _STRICT, "strict": True}}),
+        "text": Example({"format": {"type": "json_schema", "name": "a", "schema": _STRICT}}),
+        "text.format.description": Example(
+            "An a.", {"text": {"format": {"type": "json_schema", "name": "a", "schema": _STRICT}}}
+        ),
         "text.verbosity": Example("low", {"text": {}}),
         "tool_choice": Example("required", {"tools": [_RESPONSES_TOOL]}),
         "tools": Example([_RESPONSES_TOOL]),

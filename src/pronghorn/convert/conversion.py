@@ -19,7 +19,7 @@ from pronghorn.convert.events import (
     tidy,
 )
 from pronghorn.convert.fit import fit
-from pronghorn.convert.turn import Json, Media, Part, Reply, Tool, ToolCall, ToolResult, Turn
+from pronghorn.convert.turn import Foreign, Json, Media, Part, Reply, Tool, ToolCall, ToolResult, Turn
 from pronghorn.errors import BadRequest, UpstreamError
 
 _ODD = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
@@ -41,6 +41,8 @@ class Conversion:
         self._names = fit(turn, target, self.losses)
         self.answered: list[Part] = []
         """What the vendor said, once it has said all of it."""
+        self.unsaid: dict[str, None] = {}
+        """What of it the caller's dialect cannot say, in order: `answer.` and its path or kind at the vendor."""
 
     @cached_property
     def _custom(self) -> set[str]:
@@ -81,9 +83,11 @@ class Conversion:
         ):
             raise UpstreamError("the vendor's answer is not what its dialect promises")
         reply.created_s = reply.created_s or self.to.now_s
+        self.unsaid.update(dict.fromkeys(f"answer{path.removeprefix('$')}" for path in reply.unknown))
         for choice in reply.choices:
             for part in choice.parts:
                 self._give_back(part)
+                self._note_unsaid(part)
                 self.answered.append(part)
         return reply
 
@@ -111,6 +115,10 @@ class Conversion:
             if part.name in self._custom and not part.is_custom:
                 part.is_custom = True
                 part.arguments = custom.unwrap(part.arguments)
+
+    def _note_unsaid(self, part: Part) -> None:
+        if isinstance(part, Foreign) and part.origin != self.source.name:
+            self.unsaid[f"answer.{part.kind}"] = None
 
 
 class StreamConversion:
@@ -160,6 +168,8 @@ class StreamConversion:
                 continue
             elif isinstance(event, Closed) and event.choice in self._wrapped:
                 out.append(Grew(custom.unwrap(self._wrapped.pop(event.choice)), event.choice))
+            elif isinstance(event, Opened):
+                self._conversion._note_unsaid(event.part)
             out.append(event)
         self._collector.take(out)
         return self._writer.write(out) if out else b""

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 
 import msgspec
 
@@ -105,52 +106,60 @@ def _is_sayable(part: Part, dialect: Dialect, lost: Losses) -> bool:
 # Each call needs one result directly after it, and each result a call.
 
 
-def _answered(messages: list[Message]) -> list[Message]:
-    ordered: list[Message] = []
-    open_calls: dict[str, ToolCall] = {}
+def _joined(messages: list[Message]) -> list[Message]:
+    """What the model said in several messages in a row is one: nothing may stand between calls and their results."""
+    joined: list[Message] = []
     for message in messages:
-        if message.role != "tool":
-            if message.role == "system" or message.role == "developer":
-                ordered.append(message)  # says nothing about the calls
-                continue
-            if open_calls:
-                _close(ordered, open_calls)
-            ordered.append(message)
-            for part in message.parts:
-                if type(part) is ToolCall:
-                    if message.role == "user":
-                        raise wrong(part.at, "in a message of the model: nobody else calls tools")
-                    open_calls[part.id] = part
+        last = joined[-1] if joined else None
+        if last is not None and last.role == message.role == "assistant" and last.name == message.name:
+            last.parts.extend(message.parts)
+        else:
+            joined.append(message)
+    return joined
+
+
+def _answered(messages: list[Message]) -> list[Message]:
+    """Results go up to their calls, wherever in the rest of the conversation they were given."""
+    ordered: list[Message] = []
+    open_calls: dict[str, tuple[ToolCall, Message]] = {}
+    """By their ids, with the message that their results go into."""
+    for message in _joined(messages):
+        if message.role == "tool":
+            others = [part for part in message.parts if not _is_taken(part, open_calls)]
+            if others:
+                ordered.append(Message("user", _as_text(others), at=message.at))
             continue
-        results, others = [], []
-        for part in message.parts:
-            if type(part) is ToolResult and (call := open_calls.pop(part.call_id, None)) is not None:
-                part.name, part.is_custom = part.name or call.name, call.is_custom
-                results.append(part)
-            else:
-                others.append(part)
-        if results:
-            ordered.append(Message("tool", list(results), at=message.at))
-        if others:
-            ordered.append(Message("user", _as_text(others), at=message.at))
-    _close(ordered, open_calls)
+        ordered.append(message)
+        calls = [part for part in message.parts if type(part) is ToolCall]
+        if calls and message.role == "user":
+            raise wrong(calls[0].at, "in a message of the model: nobody else calls tools")
+        if calls and message.role == "assistant":
+            results = Message("tool", [])
+            ordered.append(results)
+            open_calls.update({call.id: (call, results) for call in calls})
+    for said, results in pairwise(ordered):
+        if results.role == "tool":
+            _fill_in(said, results)
     return ordered
 
 
-def _close(ordered: list[Message], open_calls: dict[str, ToolCall]) -> None:
-    """Results for the calls that have none. They go where the others of their turn are."""
-    missing = [
+def _is_taken(part: Part, open_calls: dict[str, tuple[ToolCall, Message]]) -> bool:
+    if type(part) is not ToolResult or part.call_id not in open_calls:
+        return False
+    call, results = open_calls.pop(part.call_id)
+    part.name, part.is_custom = part.name or call.name, call.is_custom
+    results.parts.append(part)
+    return True
+
+
+def _fill_in(said: Message, results: Message) -> None:
+    """Results for the calls that nobody gave one."""
+    given = {part.call_id for part in results.parts if type(part) is ToolResult}
+    missing = {part.id: part for part in said.parts if type(part) is ToolCall and part.id not in given}
+    results.parts += [
         ToolResult(call.id, [Text(NO_RESULT)], call.name, is_custom=call.is_custom)
-        for call in open_calls.values()
+        for call in missing.values()
     ]
-    open_calls.clear()
-    if not missing:
-        return
-    place = max(i for i, message in enumerate(ordered) if message.role == "assistant") + 1
-    if place < len(ordered) and ordered[place].role == "tool":
-        ordered[place].parts.extend(missing)
-    else:
-        ordered.insert(place, Message("tool", list(missing)))
 
 
 def _as_text(parts: Iterable[Part]) -> list[Part]:

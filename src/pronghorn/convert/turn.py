@@ -126,6 +126,13 @@ class Foreign(msgspec.Struct, tag="foreign", tag_field="part"):
     raw: Json
     at: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Its type, or, as Gemini has it, the member that says what it is."""
+        if isinstance(kind := self.raw.get("type"), str):
+            return kind
+        return next((name for name in self.raw if not name.startswith("thought")), "")
+
 
 Part = Text | Media | Thinking | ToolCall | ToolResult | Refusal | Foreign
 
@@ -185,6 +192,8 @@ class OutputFormat(msgspec.Struct):
     description: str = ""
     schema: Json | None = None
     is_strict: bool | None = None
+    at: str = ""
+    """Of the object that holds its name, description and strictness."""
 
 
 class AudioOutput(msgspec.Struct):

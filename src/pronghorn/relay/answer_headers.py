@@ -17,8 +17,9 @@ def answer_headers(exchange: Exchange) -> Headers:
     if exchange.upstream_model != exchange.model_name:
         alias = f"{exchange.model_name} -> {exchange.upstream_model}"
         headers.append((b"x-pronghorn-model", _value(alias)))
-    if exchange.dropped:
-        headers.append((b"x-pronghorn-dropped", dropped_value(exchange.dropped)))
+    lost = exchange.dropped if exchange.conversion is None else [*exchange.dropped, *exchange.unsaid()]
+    if lost:
+        headers.append((b"x-pronghorn-dropped", dropped_value(lost)))
     if exchange.endpoint.dialect == "messages":
         headers.append((b"request-id", exchange.incoming.id.encode()))
     return headers

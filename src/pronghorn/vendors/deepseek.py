@@ -1,7 +1,8 @@
 """DeepSeek: OpenAI-shaped chat, which thinks aloud in `reasoning_content`.
 
+Where there are tools it wants that back with every earlier message of the assistant, or refuses the request.
 Cache hits are counted in members of its own.
-Source: https://api-docs.deepseek.com
+Source: https://api-docs.deepseek.com, /guides/thinking_mode
 """
 
 from types import MappingProxyType
@@ -16,5 +17,5 @@ vendor = ChatVendor(
             "chat": "/chat/completions",
         }
     ),
-    traits=frozenset(("thinking_switch",)),
+    traits=frozenset(("thinking_switch", "wants_reasoning")),
 )

@@ -19,5 +19,5 @@ vendor = ChatVendor(
             "images_generations": "/images/generations",
         }
     ),
-    traits=frozenset(("thinking_switch",)),
+    traits=frozenset(("thinking_switch", "takes_reasoning")),
 )

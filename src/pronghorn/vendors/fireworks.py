@@ -20,4 +20,5 @@ vendor = ChatVendor(
             "rerank": "/rerank",
         }
     ),
+    traits=frozenset(("takes_reasoning",)),
 )

@@ -18,4 +18,5 @@ vendor = ChatVendor(
             "rerank": "/rerank",
         }
     ),
+    traits=frozenset(("takes_reasoning",)),
 )

@@ -1,4 +1,4 @@
-"""Moonshot's Kimi: OpenAI-shaped chat.
+"""Moonshot's Kimi: OpenAI-shaped chat, which refuses calls of tools without the `reasoning_content` they came with.
 
 The base URL is that of mainland China; elsewhere it is `https://api.moonshot.ai/v1`.
 Source: https://platform.moonshot.ai/docs/api/chat
@@ -16,5 +16,5 @@ vendor = ChatVendor(
             "chat": "/chat/completions",
         }
     ),
-    traits=frozenset(("thinking_switch",)),
+    traits=frozenset(("thinking_switch", "wants_reasoning")),
 )

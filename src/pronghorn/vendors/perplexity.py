@@ -17,4 +17,5 @@ vendor = ChatVendor(
             "chat": "/chat/completions",
         }
     ),
+    traits=frozenset(("web_search",)),
 )

@@ -20,4 +20,5 @@ vendor = ChatVendor(
             "embeddings": "/embeddings",
         }
     ),
+    traits=frozenset(("takes_reasoning",)),
 )

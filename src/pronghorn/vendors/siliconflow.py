@@ -20,5 +20,6 @@ vendor = ChatVendor(
             "rerank": "/rerank",
         }
     ),
+    traits=frozenset(("takes_reasoning",)),
     words="message",
 )

@@ -22,4 +22,5 @@ vendor = ChatVendor(
             "rerank": "/rerank",
         }
     ),
+    traits=frozenset(("takes_reasoning",)),
 )

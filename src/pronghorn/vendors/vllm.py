@@ -24,4 +24,5 @@ vendor = ChatVendor(
             "rerank": "/rerank",
         }
     ),
+    traits=frozenset(("takes_reasoning",)),
 )

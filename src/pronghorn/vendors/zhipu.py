@@ -22,5 +22,5 @@ vendor = ChatVendor(
             "rerank": "/rerank",
         }
     ),
-    traits=frozenset(("thinking_switch",)),
+    traits=frozenset(("thinking_switch", "takes_reasoning")),
 )

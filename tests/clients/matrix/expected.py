@@ -14,6 +14,10 @@ NO_EMBEDDINGS = {
 }
 """Neither vendor has a model for it."""
 
+_TOOLS = tuple(
+    f"{name}{way}" for name in ("tool and its result", "two tools at once") for way in ("", ", streamed")
+)
+
 Losses = dict[str, str | dict[str, str]]
 
 LOSSES: dict[str, Losses] = {
@@ -50,8 +54,9 @@ LOSSES: dict[str, Losses] = {
         "thinking between tools, streamed": {"Gemini": "dropped: $.input[1]"},
     },
     "anthropic": {
-        # What the last turn's thinking was matters to nobody but a vendor that signed it.
+        # OpenAI's chat takes no thoughts back.
         "several turns": {"OpenAI": "dropped: $.messages[1].content[0]"},
+        **{name: {"OpenAI": "dropped: $.messages[1].content[0]"} for name in _TOOLS},
         "several answers": NO_SUCH_OPTION,
         "several answers, streamed": NO_SUCH_OPTION,
         "seed": NO_SUCH_OPTION,
@@ -62,11 +67,11 @@ LOSSES: dict[str, Losses] = {
         "thinking, shown": {"OpenAI": "dropped: $.thinking"},
         "thinking, shown, streamed": {"OpenAI": "dropped: $.thinking"},
         "thinking between tools": {
-            "OpenAI": "dropped: $.thinking",
+            "OpenAI": "dropped: $.thinking, $.messages[1].content[0]",
             "Gemini": "dropped: $.messages[1].content[0]",
         },
         "thinking between tools, streamed": {
-            "OpenAI": "dropped: $.thinking",
+            "OpenAI": "dropped: $.thinking, $.messages[1].content[0]",
             "Gemini": "dropped: $.messages[1].content[0]",
         },
         "thinking between tools, not given back": {"OpenAI": "dropped: $.thinking"},
@@ -75,6 +80,7 @@ LOSSES: dict[str, Losses] = {
     "google-genai": {
         "embeddings": NO_EMBEDDINGS,
         "several turns": {"OpenAI": "dropped: $.contents[1].parts[0]"},
+        **{name: {"OpenAI": "dropped: $.contents[1].parts[0]"} for name in _TOOLS},
         "several answers": {"Anthropic": "dropped: $.generationConfig.candidateCount"},
         "several answers, streamed": {
             "Anthropic": "dropped: $.generationConfig.candidateCount",
@@ -89,8 +95,12 @@ LOSSES: dict[str, Losses] = {
         },
         "thinking, shown": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
         "thinking, shown, streamed": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
-        "thinking between tools": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
-        "thinking between tools, streamed": {"OpenAI": "dropped: $.generationConfig.thinkingConfig"},
+        "thinking between tools": {
+            "OpenAI": "dropped: $.generationConfig.thinkingConfig, $.contents[1].parts[0]"
+        },
+        "thinking between tools, streamed": {
+            "OpenAI": "dropped: $.generationConfig.thinkingConfig, $.contents[1].parts[0]"
+        },
         "thinking between tools, not given back": {
             "OpenAI": "dropped: $.generationConfig.thinkingConfig",
             "Gemini": "refused: 400, Function call is missing a thought_signature in functionCall parts",

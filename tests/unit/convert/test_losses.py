@@ -189,6 +189,72 @@ def test_a_place_of_an_odd_kind_is_passed_over() -> None:
     assert written["tools"][0]["user_location"] == {"type": "approximate"}
 
 
+# Answers.
+
+SEARCH: list[Json] = [
+    {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
+    {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
+    {"type": "text", "text": "one"},
+]
+CODE: list[Json] = [
+    {"executableCode": {"language": "PYTHON", "code": "print(1)"}, "thoughtSignature": "c2ln"},
+    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
+    {"text": "one"},
+]
+FOUND: Json = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+CHOICE: Json = {"index": 0, "message": {"role": "assistant", "content": "one"}, "finish_reason": "stop"}
+UNSAID: dict[str, tuple[Json, list[str]]] = {
+    "messages": (
+        {"id": "a", "content": SEARCH, "stop_reason": "end_turn", "container": {"id": "c"}},
+        ["answer.container", "answer.server_tool_use", "answer.web_search_tool_result"],
+    ),
+    "generate": (
+        {"candidates": [{"content": {"parts": CODE}, "finishReason": "STOP"}]},
+        ["answer.executableCode", "answer.codeExecutionResult"],
+    ),
+    "responses": ({"id": "a", "status": "completed", "output": [FOUND]}, ["answer.web_search_call"]),
+    "chat": ({"id": "a", "choices": [CHOICE], "x_new": 1}, ["answer.x_new"]),
+}
+"""By the vendor's dialect: an answer, and what others cannot say of it."""
+
+
+@pytest.mark.parametrize(
+    ("vendor", "caller"), [(vendor, caller) for vendor in UNSAID for caller in UNSAID if caller != vendor]
+)
+def test_what_of_an_answer_its_caller_is_not_told_is_named(vendor: str, caller: str) -> None:
+    body, named = UNSAID[vendor]
+    conversion = answers_of(vendor, caller)
+    conversion.reply(json.dumps(body).encode())
+    assert list(conversion.unsaid) == named
+
+
+def streamed(vendor: str, caller: str, body: Json) -> Conversion:
+    """After a stream of the vendor that says the same."""
+    conversion = answers_of(vendor, caller)
+    stream = conversion.stream()
+    for event in sse.Splitter().feed(answers_of(vendor, vendor).replayed(json.dumps(body).encode())):
+        stream.feed(sse.data_of(event) or b"")
+    stream.end()
+    return conversion
+
+
+@pytest.mark.parametrize("vendor", ["messages", "generate", "responses"])
+def test_what_of_a_stream_its_caller_is_not_told_is_named(vendor: str) -> None:
+    body, named = UNSAID[vendor]
+    kinds = [name for name in named if name != "answer.container"]
+    assert list(streamed(vendor, "chat", body).unsaid) == kinds
+    assert list(streamed(vendor, vendor, body).unsaid) == []
+
+
+@pytest.mark.parametrize("caller", ["chat", "responses", "messages"])
+def test_a_call_that_failed_is_told_in_words(caller: str) -> None:
+    body = b'{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"Malformed: f(x="}]}'
+    told = b"The answer ended without its tool call: Malformed: f(x="
+    assert told in answers_of("generate", caller).reply(body)
+    stream = answers_of("generate", caller).stream()
+    assert told in stream.feed(body) + stream.end()
+
+
 # What vendors say that keep to no dialect.
 
 

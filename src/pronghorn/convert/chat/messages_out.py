@@ -23,10 +23,9 @@ from pronghorn.convert.turn import (
 
 
 def write_messages(messages: list[Message], manners: Manners, lost: Losses) -> list[Json]:
-    last_user = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
     writer = _Writer(manners, lost)
-    for index, message in enumerate(messages):
-        writer.add(message, is_current=index > last_user)
+    for message in messages:
+        writer.add(message)
     writer.flush()
     return writer.written
 
@@ -39,8 +38,7 @@ class _Writer:
         self._moved: list[Json] = []
         """Parts that wait for the end of a run of tool messages, which nothing may interrupt."""
 
-    def add(self, message: Message, *, is_current: bool) -> None:
-        """`is_current`: it belongs to the tool loop that is going on."""
+    def add(self, message: Message) -> None:
         if message.role == "tool":
             for part in message.parts:
                 if type(part) is ToolResult:
@@ -49,9 +47,11 @@ class _Writer:
                     self._lost.add(part.at)
             return
         self.flush()
-        found = self._said(message, is_current)
+        found = self._said(message)
         if message.name:
             found["name"] = message.name
+        if message.role == "assistant" and self._manners.wants_reasoning:
+            found.setdefault("reasoning_content", "")
         self.written.append(found)
 
     def flush(self) -> None:
@@ -59,14 +59,14 @@ class _Writer:
             self.written.append({"role": "user", "content": self._moved})
             self._moved = []
 
-    def _said(self, message: Message, is_current: bool) -> Json:
+    def _said(self, message: Message) -> Json:
         role = message.role
         if role == "developer" and self._manners.is_plain:
             role = "system"
         if len(message.parts) == 1 and type(text := message.parts[0]) is Text and _is_bare(text):
             return {"role": role, "content": text.text}  # nearly every message
         if role == "assistant":
-            return self._assistant(message, is_current)
+            return self._assistant(message)
         parts: list[Text | Media | Foreign] = []
         for part in message.parts:
             if type(part) is Text or type(part) is Foreign or (type(part) is Media and role == "user"):
@@ -147,7 +147,7 @@ class _Writer:
         if found:
             self._moved += [{"type": "text", "text": note}, *found]
 
-    def _assistant(self, message: Message, is_current: bool) -> Json:
+    def _assistant(self, message: Message) -> Json:
         texts: list[Text | Media | Foreign] = []
         thoughts: list[Thinking] = []
         calls: list[Json] = []
@@ -158,7 +158,7 @@ class _Writer:
                 self._thought(found, part)
             elif type(part) is Foreign:
                 texts.append(part)
-            elif type(part) is Thinking:
+            elif type(part) is Thinking and self._goes_back(part):
                 thoughts.append(part)
             elif type(part) is ToolCall:
                 calls.append(self._call(part))
@@ -174,25 +174,16 @@ class _Writer:
         if texts or not (calls or "refusal" in found or "audio" in found):
             found["content"] = self._content(texts, "")
         if thoughts:
-            self._thinking(found, thoughts, is_current)
+            _write_thinking(found, thoughts)
         if calls:
             found["tool_calls"] = calls
         return found
 
-    def _thinking(self, found: Json, thoughts: list[Thinking], is_current: bool) -> None:
-        """What the vendor signed goes back to it, and what nobody signed while its tool calls go on."""
-        own = [part for part in thoughts if part.signature and part.signature.origin == reasoning.NAME]
-        bare = [part for part in thoughts if not part.signature and part.text and is_current]
-        for part in thoughts:
-            if part not in own and part not in bare:
-                self._lost.add(part.at)
-        if own:
-            kept = [part for part in thoughts if part in own or part in bare]
-            found["reasoning_details"] = [
-                reasoning.write_detail(part, index) for index, part in enumerate(kept)
-            ]
-        elif bare:
-            found["reasoning_content"] = "\n\n".join(part.text for part in bare)
+    def _goes_back(self, thinking: Thinking) -> bool:
+        """What is signed to routers, who alone sign; what nobody signed, of every turn, to whoever knows it."""
+        if thinking.signature is not None:
+            return self._manners.is_wide and thinking.signature.origin == reasoning.NAME
+        return self._manners.takes_reasoning and bool(thinking.text)
 
     def _call(self, call: ToolCall) -> Json:
         name = {"name": call.name}
@@ -237,6 +228,15 @@ class _Writer:
             found.setdefault("images", []).append(image)
         else:
             self._move("This is what you made:", [part])
+
+
+def _write_thinking(found: Json, thoughts: list[Thinking]) -> None:
+    if any(part.signature for part in thoughts):
+        found["reasoning_details"] = [
+            reasoning.write_detail(part, index) for index, part in enumerate(thoughts)
+        ]
+    else:
+        found["reasoning_content"] = "\n\n".join(part.text for part in thoughts)
 
 
 def cache_mark(ttl: str) -> Json:

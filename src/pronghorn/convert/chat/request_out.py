@@ -25,7 +25,7 @@ _AS_THEY_ARE = {
 
 
 def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
-    manners = vendors.of(target.traits)
+    manners = vendors.of(target)
     body: Json = {"model": target.model, "messages": write_messages(turn.messages, manners, lost)}
     if turn.is_stream:
         body["stream"] = True
@@ -57,7 +57,7 @@ def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
 def takes_url(media: Media, target: Target) -> bool:
     """Pictures and films; a document only where a router fetches it."""
     if media.kind == "document":
-        return vendors.of(target.traits).is_wide
+        return vendors.of(target).is_wide
     return media.kind in ("image", "video")
 
 
@@ -81,9 +81,9 @@ def _write_tools(turn: Turn, manners: Manners, body: Json, lost: Losses) -> None
     is_filtered = not manners.is_openai and choice is not None and _is_list(choice.names, choice.mode)
     for tool in turn.tools:
         if type(tool) is HostedTool:
-            if tool.kind == "web_search":
+            if tool.kind == "web_search" and manners.has_search:
                 body["web_search_options"] = tools.write_search(tool, lost)
-            elif tool.origin == "chat":
+            elif tool.kind != "web_search" and tool.origin == "chat":
                 written.append(tool.raw)
             else:
                 lost.add(tool.at)

@@ -99,6 +99,10 @@ class Config:
         """Older models do not take tools beside it: they are told in words."""
         if wanted.kind == "text":
             return
+        if wanted.description:
+            self._lost.add(wanted.at and f"{wanted.at}.description")
+        if wanted.is_strict:
+            self._lost.add(wanted.at and f"{wanted.at}.strict")
         schema = wanted.schema if wanted.kind == "json_schema" else None
         if not has_tools or self._model.mixes_tools:
             self.written["responseMimeType"] = "application/json"

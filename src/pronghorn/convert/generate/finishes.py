@@ -24,6 +24,7 @@ _WRITTEN: dict[Finish, str] = {
     "error": "OTHER",
 }
 _PLAIN = ("STOP", "MAX_TOKENS")
+_FAILED_CALLS = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS")
 
 
 def read(word: Any, *, has_calls: bool) -> Finish:
@@ -38,6 +39,14 @@ def detail(candidate: Json) -> Json | None:
         return None
     names = ("finishReason", "finishMessage", "safetyRatings")
     return {name: candidate[name] for name in names if candidate.get(name)} or None
+
+
+def note(told: Json | None, *, has_calls: bool) -> str:
+    """What the caller reads of a call that failed: without a word the answer would look empty and well."""
+    word = told.get("finishReason") if told is not None else None
+    if told is None or has_calls or word not in _FAILED_CALLS:
+        return ""
+    return f"The answer ended without its tool call: {told.get('finishMessage') or word}"
 
 
 def write(finish: Finish, told: Json | None) -> Json:

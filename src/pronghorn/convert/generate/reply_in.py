@@ -83,11 +83,14 @@ def _read_candidate(candidate: Json) -> Choice:
         parts.append(part)
     _cite(candidate, parts, bases)
     has_calls = any(isinstance(part, ToolCall) for part in parts)
+    detail = finishes.detail(candidate)
+    if note := finishes.note(detail, has_calls=has_calls):
+        parts.append(Text(note))
     return Choice(
         parts,
         finishes.read(candidate.get("finishReason"), has_calls=has_calls),
         logprobs=logprobs.read(candidate.get("logprobsResult")),
-        detail=finishes.detail(candidate),
+        detail=detail,
     )
 
 

@@ -113,6 +113,8 @@ class _Candidate:
     def end(self) -> list[Event]:
         events = self._close()
         if self.finished is not None:
+            if note := finishes.note(self.finished.detail, has_calls=self._has_calls):
+                events += [Opened(Text(""), self._index), Grew(note, self._index), Closed(self._index)]
             events.append(self.finished)
         return events
 

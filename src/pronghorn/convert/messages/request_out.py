@@ -37,7 +37,7 @@ def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
         "max_tokens": (target.max_output_tokens or _DEFAULT_MAX_TOKENS) if limit is None else limit,
         "messages": messages,
     }
-    _write_format(body, turn.output_format, system, model)
+    _write_format(body, turn.output_format, system, model, lost)
     if system:
         is_plain = len(system) == 1 and "cache_control" not in system[0]
         body["system"] = system[0]["text"] if is_plain else system
@@ -152,14 +152,20 @@ def _tool_choice(choice: ToolChoice) -> Json:
 # How to answer.
 
 
-def _write_format(body: Json, wanted: OutputFormat | None, system: list[Json], model: Facts) -> None:
+def _write_format(
+    body: Json, wanted: OutputFormat | None, system: list[Json], model: Facts, lost: Losses
+) -> None:
     """Where there is no field for it the model is told in words, at the end of the system prompt."""
     if wanted is None or wanted.kind == "text":
         return
+    if wanted.description:
+        lost.add(wanted.at and f"{wanted.at}.description")
     schema = wanted.schema if wanted.kind == "json_schema" else None
     if schema is not None and model.takes_schema:
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         return
+    if wanted.is_strict:
+        lost.add(wanted.at and f"{wanted.at}.strict")
     words = "Answer with one JSON object and nothing else: no explanation, no Markdown."
     if schema is not None:
         words += f" It must be valid by this JSON Schema:\n{msgspec.json.encode(schema).decode()}"

@@ -57,7 +57,7 @@ def write_reply(reply: Reply, turn: Turn) -> Json:
     response["output"] = _Items(ids, choice).write()
     if response["status"] == "incomplete" and response["output"][-1:]:
         last = response["output"][-1]
-        if last["type"] == "message":
+        if last["type"] in ("message", "function_call"):
             last["status"] = "incomplete"
     if reply.usage is not None:
         response["usage"] = to_responses(reply.usage)

@@ -104,6 +104,7 @@ def _read_format(wanted: Fields, unknown: list[str]) -> OutputFormat | None:
         inner.text("description") or "",
         inner.mapping("schema"),
         inner.flag("strict"),
+        inner.at,
     )
     unknown += wanted.left() + (nested.left() if nested is not None else [])
     return found

@@ -62,6 +62,8 @@ class Writer:
         """Items that are done."""
         self._message: Json | None = None
         """The item that texts go to while it is open."""
+        self._call: Json | None = None
+        """The item of a call that is told, but for whether the answer was cut there."""
         self._open: Part | None = None
         self._item: Json = {}
         self._place: Json = {}
@@ -120,9 +122,10 @@ class Writer:
     def _end(self) -> bytes:
         out, finished = self._close(), self._finished
         end = finishes.write(finished.finish, finished.detail, has_refusal=self._has_refusal)
-        if self._message is not None and end["status"] == "incomplete":
-            self._message["status"] = "incomplete"
-        out += self._close_message()
+        last = self._message or self._call
+        if last is not None and "status" in last and end["status"] == "incomplete":
+            last["status"] = "incomplete"
+        out += self._finish_call() + self._close_message()
         response = self._response | end | {"output": self._output}
         if self._usage is not None:
             response["usage"] = to_responses(self._usage)
@@ -138,6 +141,10 @@ class Writer:
         out = self._sse("response.output_item.done", {"output_index": len(self._output), "item": item})
         self._output.append(item)
         return out
+
+    def _finish_call(self) -> bytes:
+        call, self._call = self._call, None
+        return b"" if call is None else self._finish_item(call)
 
     def _put(self, item: Json) -> bytes:
         """An item that comes whole."""
@@ -163,7 +170,7 @@ class Writer:
     # Parts.
 
     def _begin(self, part: Part) -> bytes:
-        out = self._close()
+        out = self._close() + self._finish_call()
         if isinstance(part, Text | ToolCall) and is_carried(part):
             assert part.signature is not None
             out += self._close_message()
@@ -287,11 +294,11 @@ class Writer:
     def _close_call(self, part: ToolCall, text: str) -> bytes:
         text = text if part.is_custom else text or "{}"
         if part.is_custom:
-            out = self._sse("response.custom_tool_call_input.done", self._place | {"input": text})
-            return out + self._finish_item(self._item | {"input": text})
+            self._call = self._item | {"input": text}
+            return self._sse("response.custom_tool_call_input.done", self._place | {"input": text})
+        self._call = self._item | {"arguments": text, "status": "completed"}
         done = {"name": self._item["name"], "arguments": text}
-        out = self._sse("response.function_call_arguments.done", self._place | done)
-        return out + self._finish_item(self._item | {"arguments": text, "status": "completed"})
+        return self._sse("response.function_call_arguments.done", self._place | done)
 
     def _close_thinking(self, part: Thinking, text: str) -> bytes:
         whole = Thinking(text, self._signature, part.is_redacted, part.id)

@@ -197,6 +197,7 @@ def test_calls_without_ids_are_given_some() -> None:
         ("MAX_TOKENS", "length"),
         ("error", "error"),
         ("insufficient_system_resource", "error"),
+        ("network_error", "error"),
         ("eos", "stop"),
         (None, "stop"),
         ("tool_calls", "stop"),
@@ -219,6 +220,11 @@ def test_a_refusal_in_words_is_a_refusal() -> None:
 def test_addresses_beside_the_choices_are_citations() -> None:
     reply = dialect.read_reply({"choices": [{"message": {"content": "a"}}], "citations": ["https://x"]})
     assert reply.choices[0].parts == [Text("a", [Citation("https://x")])]
+
+
+def test_a_detail_that_makes_no_sense_takes_no_total_with_it() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2.0, "prompt_tokens_details": []}
+    assert dialect.read_reply({"choices": [], "usage": usage}).usage == Usage(input=3, output=2)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +310,7 @@ def test_pictures_and_sounds_are_written() -> None:
         ("refusal", "content_filter"),
         ("pause", "stop"),
         ("truncated", "length"),
-        ("error", "stop"),
+        ("error", "length"),
     ],
 )
 def test_finish_words_are_openais(finish: Finish, word: str) -> None:

@@ -75,7 +75,7 @@ FIELDS: list[tuple[dict[str, Any], str, Any]] = [
             }
         },
         "output_format",
-        OutputFormat("json_schema", "a", "", {}, True),
+        OutputFormat("json_schema", "a", "", {}, True, "$.response_format.json_schema"),
     ),
     ({"reasoning_effort": "high"}, "reasoning", Reasoning("high")),
     ({"reasoning": {"effort": "low", "exclude": True}}, "reasoning", Reasoning("low", None, False)),

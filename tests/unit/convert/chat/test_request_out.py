@@ -31,6 +31,7 @@ from pronghorn.convert.turn import (
 ASK = Message("user", [Text("Hi")])
 PNG = Media("image", "image/png", "iVBORw0KGgo=", at="$.p")
 OPENAI, DEEPSEEK = target("m", vendor="openai"), target("m", vendor="deepseek")
+SEARCHER = target("gpt-5-search-api", vendor="openai")
 ROUTER = target("m", vendor="openrouter")
 
 
@@ -213,8 +214,28 @@ def test_searching_the_web_is_an_option_whatever_dialect_asked_for_it() -> None:
         "user_location": {"type": "approximate"} | place,
     }
     turn = Turn(messages=[ASK], tools=[HostedTool("web_search", "messages", raw, "$.tools[0]")])
-    options = write(turn, lost=["$.tools[0].max_uses"])["web_search_options"]
+    options = write(turn, SEARCHER, lost=["$.tools[0].max_uses"])["web_search_options"]
     assert options == {"user_location": {"type": "approximate", "approximate": place}}
+
+
+@pytest.mark.parametrize(
+    ("to", "is_known"),
+    [
+        (target("gpt-4o-mini-search-preview", vendor="openai"), True),
+        (target("sonar", vendor="perplexity"), True),
+        (ROUTER, True),
+        (target("m"), True),
+        (target("gpt-5", vendor="openai"), False),
+        (DEEPSEEK, False),
+        (target("m", vendor="groq"), False),
+        (target("m", vendor="mistral"), False),
+    ],
+)
+@pytest.mark.parametrize("origin", ["chat", "messages"])
+def test_who_does_not_search_is_not_asked_to(to: Target, is_known: bool, origin: str) -> None:
+    turn = Turn(messages=[ASK], tools=[HostedTool("web_search", origin, {}, "$.search")])
+    body = write(turn, to, lost=[] if is_known else ["$.search"])
+    assert ("web_search_options" in body, "tools" in body) == (is_known, False)
 
 
 def test_every_result_is_a_message_and_its_pictures_follow_all_of_them() -> None:
@@ -292,25 +313,57 @@ def test_texts_are_one_string_where_lists_are_not_known() -> None:
     assert [part["text"] for part in written(message)[0]["content"]] == ["One.", "Two."]
 
 
-def test_thinking_goes_back_to_who_signed_it_or_within_a_tool_loop() -> None:
+CALL, RESULT = ToolCall("a", "f"), results(ToolResult("a", [Text("1")]))
+
+
+def test_signed_thinking_goes_back_to_routers_alone() -> None:
     own, foreign = Signature("chat", "sig"), Signature("messages", "other")
-    call, result = ToolCall("a", "f"), results(ToolResult("a", [Text("1")]))
+    message = assistant(
+        Thinking("signed", own, at="$.own"), Thinking("bare"), Thinking("no", foreign, at="$.foreign"), CALL
+    )
+    found = written(ASK, message, RESULT, target=ROUTER, lost=["$.foreign"])[1]
+    assert found["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "signed", "index": 0, "signature": "sig", "format": "unknown"},
+        {"type": "reasoning.text", "text": "bare", "index": 1},
+    ]
+    found = written(ASK, message, RESULT, target=DEEPSEEK, lost=["$.own", "$.foreign"])[1]
+    assert (found["reasoning_content"], "reasoning_details" in found) == ("bare", False)
+
+
+@pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "doubao", "qwen", "openrouter", ""])
+def test_thinking_of_every_turn_goes_back_to_who_knows_it(vendor: str) -> None:
     found = written(
         ASK,
-        assistant(Thinking("old", at="$.old"), Text("A")),
+        assistant(Thinking("one"), CALL),
+        RESULT,
+        assistant(Thinking("two"), Thinking("three"), Text("A")),
         ASK,
-        assistant(Thinking("bare"), call),
-        result,
-        assistant(Thinking("signed", own), Thinking("no", foreign, at="$.foreign"), call),
-        result,
-        target=DEEPSEEK,
-        lost=["$.old", "$.foreign"],
+        target=target("m", vendor=vendor),
     )
-    assert found[1] == {"role": "assistant", "content": "A"}
-    assert found[3]["reasoning_content"] == "bare"
-    assert found[5]["reasoning_details"] == [
-        {"type": "reasoning.text", "text": "signed", "index": 0, "signature": "sig", "format": "unknown"}
+    assert [message.get("reasoning_content") for message in found] == [
+        None,
+        "one",
+        None,
+        "two\n\nthree",
+        None,
     ]
+
+
+@pytest.mark.parametrize("vendor", ["openai", "azure", "groq", "mistral", "perplexity", "cohere"])
+def test_thinking_is_lost_where_it_would_be_refused(vendor: str) -> None:
+    own = Signature("chat", "sig")
+    message = assistant(Thinking("bare", at="$.bare"), Thinking("signed", own, at="$.own"), CALL)
+    found = written(ASK, message, RESULT, target=target("m", vendor=vendor), lost=["$.bare", "$.own"])[1]
+    assert found.keys() == {"role", "content", "tool_calls"}
+
+
+@pytest.mark.parametrize(("vendor", "empty"), [("deepseek", ""), ("moonshot", ""), ("zhipu", None)])
+def test_who_wants_thinking_back_gets_an_empty_one_where_there_is_none(
+    vendor: str, empty: str | None
+) -> None:
+    messages = (ASK, assistant(CALL), RESULT, assistant(Text("A")), ASK)
+    found = written(*messages, target=target("m", vendor=vendor))
+    assert [message.get("reasoning_content") for message in found] == [None, empty, None, empty, None]
 
 
 def test_a_call_keeps_only_the_signature_that_this_dialect_gave() -> None:
@@ -335,7 +388,7 @@ def test_what_the_assistant_made_is_shown_again() -> None:
 def test_refusals_are_text_where_they_have_no_field() -> None:
     message = assistant(Refusal("No."))
     assert written(message) == [{"role": "assistant", "content": None, "refusal": "No."}]
-    assert written(message, target=DEEPSEEK) == [{"role": "assistant", "content": "No."}]
+    assert written(message, target=target("m", vendor="groq")) == [{"role": "assistant", "content": "No."}]
 
 
 def test_citations_of_older_answers_are_lost_by_name() -> None:

@@ -114,6 +114,12 @@ CONFIG: list[tuple[str, Json, Json, list[str]]] = [
         [],
     ),
     (
+        NEW,
+        {"output_format": OutputFormat("json_schema", "n", "d", SCHEMA, True, "$.f")},
+        {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA},
+        ["$.f.description", "$.f.strict"],
+    ),
+    (
         "gemini-3-pro-image-preview",
         {"modalities": ["text", "image"]},
         {"responseModalities": ["TEXT", "IMAGE"]},

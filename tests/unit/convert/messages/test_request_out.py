@@ -105,9 +105,9 @@ FIELDS: list[tuple[str, Json, Json, list[str]]] = [
     (SONNET, {"output_format": OutputFormat("text")}, {}, []),
     (
         SONNET,
-        {"output_format": OutputFormat("json_schema", "n", "d", {"type": "object"}, True)},
+        {"output_format": OutputFormat("json_schema", "n", "d", {"type": "object"}, True, "$.f")},
         {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
-        [],
+        ["$.f.description"],
     ),
     (
         SONNET,
@@ -117,12 +117,12 @@ FIELDS: list[tuple[str, Json, Json, list[str]]] = [
     ),
     (
         "claude-3-haiku-20240307",
-        {"output_format": OutputFormat("json_schema", schema={"type": "object"})},
+        {"output_format": OutputFormat("json_schema", "n", "d", {"type": "object"}, True, "$.f")},
         {
             "system": "Answer with one JSON object and nothing else: no explanation, no Markdown."
             ' It must be valid by this JSON Schema:\n{"type":"object"}'
         },
-        [],
+        ["$.f.description", "$.f.strict"],
     ),
 ]
 

@@ -122,6 +122,11 @@ def test_open_models_tell_their_reasoning_itself() -> None:
     assert read(item).parts == [Thinking("hm", id="rs_1")]
 
 
+def test_a_message_may_be_a_plain_text() -> None:
+    found = read({"type": "message", "content": "a"})
+    assert (found.parts, found.logprobs) == ([Text("a")], None)
+
+
 def test_log_probabilities_are_read() -> None:
     top = {"token": "b", "logprob": -2, "bytes": None}
     entry = {"token": "a", "logprob": -1.5, "bytes": [97], "top_logprobs": [top]}
@@ -132,6 +137,13 @@ def test_log_probabilities_are_read() -> None:
 def test_counts_that_make_no_sense_are_none() -> None:
     reply = dialect.read_reply({"output": [], "usage": {"input_tokens": "many"}})
     assert (reply.usage, reply.choices[0].finish) == (None, "stop")
+
+
+def test_a_detail_that_makes_no_sense_takes_no_total_with_it() -> None:
+    reply = dialect.read_reply(
+        {"output": [], "usage": {"input_tokens": 3, "output_tokens": 2.0, "input_tokens_details": []}}
+    )
+    assert reply.usage == Usage(input=3, output=2)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +181,12 @@ def test_why_it_ended_is_read(fields: Json, output: list[Json], finish: Finish) 
     ],
 )
 def test_why_it_ended_is_written(finish: Finish, status: str, reason: str | None) -> None:
-    response = write(Text("a"), finish=finish)
-    assert response["status"] == status
-    assert response["incomplete_details"] == (reason and {"reason": reason})
-    assert response["output"][0]["status"] == status
-    assert response["error"] is None
+    for last in (Text("a"), ToolCall("c", "f", '{"a":"b')):
+        response = write(last, finish=finish)
+        assert response["status"] == status
+        assert response["incomplete_details"] == (reason and {"reason": reason})
+        assert response["output"][0]["status"] == status
+        assert response["error"] is None
 
 
 def test_a_refusal_in_words_is_an_ordinary_end() -> None:

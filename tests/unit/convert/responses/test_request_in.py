@@ -339,7 +339,7 @@ def test_choices_of_hosted_tools_are_named() -> None:
         (
             {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"a": 1}, "strict": True}}},
             "output_format",
-            OutputFormat("json_schema", "n", "", {"a": 1}, True),
+            OutputFormat("json_schema", "n", "", {"a": 1}, True, "$.text.format"),
         ),
         ({"safety_identifier": "u"}, "user", "u"),
         ({"user": "v"}, "user", "v"),

@@ -246,9 +246,12 @@ def test_a_text_that_is_signed_late_is_followed_by_its_proof() -> None:
     ],
 )
 def test_the_end_says_why(finish: Finish, end: str) -> None:
-    events = write(Text("a"), finish=finish)
-    assert events[-1]["type"] == end
-    assert events[-2]["item"]["status"] == ("incomplete" if "incomplete" in end else "completed")
+    for last in (Text("a"), ToolCall("c", "f", '{"a":"b')):
+        events = write(ToolCall("b", "f", "{}"), last, finish=finish)
+        assert events[-1]["type"] == end
+        status = "incomplete" if "incomplete" in end else "completed"
+        assert [item["status"] for item in events[-1]["response"]["output"]] == ["completed", status]
+        assert events[-2]["item"]["status"] == status
 
 
 def test_log_probabilities_come_with_their_piece() -> None:
