@@ -27,7 +27,8 @@ from pronghorn.store.models import Delivery, Notice
 
 HOUR_S = 3_600
 DAY_S = 86_400
-STATES = ("task.queued", "task.running", "task.succeeded")
+STATES = ("task.queued", "task.waiting_input", "task.running")
+"""On the way to its end."""
 CANARY = "C4N4RY"
 
 
@@ -153,7 +154,7 @@ async def test_what_is_told_of_one_task_waits_for_what_was_before_it(sender: Sen
 async def test_what_failed_for_good_holds_nothing_up(sender: Sender, hook: Hook) -> None:
     hook.answers = [500]
     await sender.call_back(hook.url, kind="task.queued")
-    await sender.call_back(hook.url, kind="task.failed")
+    await sender.call_back(hook.url, kind="task.running")
     for pause in (0.0, *dispatch.PAUSES_S[:-1]):
         sender.clock.advance(pause)
         await sender.send()
@@ -162,6 +163,31 @@ async def test_what_failed_for_good_holds_nothing_up(sender: Sender, hook: Hook)
     sender.clock.advance(dispatch.PAUSES_S[-1])
     await sender.send()
     assert await sender.statuses() == ["failed", "sent"]
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["after a refusal", "before any attempt"])
+async def test_the_end_of_a_task_does_not_wait_for_what_was_refused_before_it(
+    sender: Sender, hook: Hook, is_told: bool
+) -> None:
+    hook.answers = [500, 200]
+    await sender.call_back(hook.url, kind="task.queued")
+    if is_told:
+        await sender.send()
+    await sender.call_back(hook.url, kind="task.running")
+    await sender.call_back(hook.url, kind="task.succeeded")
+    await sender.send()
+    assert told(hook) == [("task_1", "task.queued"), ("task_1", "task.succeeded")]
+    assert [(row.status, row.error) for row in await sender.rows()] == [
+        *[("failed", deliveries.SUPERSEDED)] * 2,
+        ("sent", ""),
+    ]
+
+
+async def test_where_nothing_was_refused_all_is_told_in_order(sender: Sender, hook: Hook) -> None:
+    for kind in (*STATES, "task.succeeded"):
+        await sender.call_back(hook.url, kind=kind)
+    await sender.send()
+    assert [kind for _, kind in told(hook)] == [*STATES, "task.succeeded"]
 
 
 async def test_callback_and_webhook_of_one_task_do_not_wait_for_each_other(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from pronghorn.accounts.secrets import Secrets
@@ -25,6 +25,9 @@ EMAIL, WEBHOOK, CALLBACK = "email", "webhook", "callback"
 BALANCE_LOW: Final = "balance.low"
 Event = Literal["balance.low", "task.*", "task.succeeded", "task.failed", "task.cancelled"]
 """What a webhook can be told; `task.*` is every one of a task."""
+LAST: Final = ("task.succeeded", "task.failed", "task.cancelled")
+"""How a task ended: what must arrive, while the callbacks before it need not."""
+SUPERSEDED: Final = "the task has ended since, and that is told instead"
 KEPT_MS = 30 * 86_400_000
 """From when it was made, once it is sent or failed."""
 BATCH = 1000
@@ -32,6 +35,19 @@ BATCH = 1000
 
 _before = aliased(Delivery)
 _LAST_TURN = select(func.coalesce(func.max(_before.turn), 0))
+_other = aliased(Delivery)
+_OF_THE_SAME = (_other.subject == Delivery.subject, _other.way == Delivery.way)
+_STANDS_IN_THE_WAY = (
+    Delivery.way == CALLBACK,
+    Delivery.status == WAITING,
+    # One that is under way arrives or not: then its turn is over.
+    or_(Delivery.attempts == 0, Delivery.error != ""),
+    exists().where(
+        *_OF_THE_SAME, _other.turn > Delivery.turn, _other.kind.in_(LAST), _other.status == WAITING
+    ),
+    exists().where(*_OF_THE_SAME, _other.kind.not_in(LAST), _other.error != ""),
+)
+"""A callback of a task that has ended, whose receiver has refused one of those before the last one."""
 
 
 async def queue(tx: Tx, notice: Row[Any], kind: str, data: dict[str, Any], now_ms: int) -> None:
@@ -81,6 +97,15 @@ async def queue_callback(
         sealed=vault.seal_bytes(msgspec.msgpack.encode((url, body))),
         now_ms=now_ms,
     )
+    if kind in LAST:
+        await make_way(tx, subject)
+
+
+async def make_way(tx: Tx, subject: str) -> bool:
+    """Give up what keeps the end of a task from being told, once its receiver refused some of it. False: nothing."""
+    superseded = {"status": FAILED, "error": SUPERSEDED}
+    in_the_way = update(Delivery).where(Delivery.subject == subject, *_STANDS_IN_THE_WAY)
+    return bool((await tx.execute(in_the_way.values(superseded))).rowcount)
 
 
 def open_callback(vault: Secrets, sealed: str) -> tuple[str, bytes]:

@@ -2,7 +2,8 @@
 
 Each attempt is claimed by a guarded UPDATE, so that of several workers one sends it. A worker that dies in the middle
 may have sent it: it is sent again, with the same id. What is told of one subject goes in order: a delivery waits for
-those before it. Nobody waits for others' receivers: of all attempts at a time, one receiver and one account have few.
+those before it, but the end of a task not for callbacks that were refused before. Nobody waits for others' receivers:
+of all attempts at a time, one receiver and one account have few.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import structlog
 from sqlalchemy import Row, case, exists, select, text, update
 from sqlalchemy.orm import aliased
 
-from pronghorn.commerce.deliveries import CALLBACK, EMAIL, FAILED, SENT, WAITING, open_callback
+from pronghorn.commerce.deliveries import CALLBACK, EMAIL, FAILED, SENT, WAITING, make_way, open_callback
 from pronghorn.commerce.undelivered import Undelivered
 from pronghorn.kit.clock import iso
 from pronghorn.kit.later import Later
@@ -161,7 +162,7 @@ async def _claim(services: "Services", due: Due) -> Any:
         Delivery.attempts == due.attempts,
         Delivery.next_ms <= now_ms,
     )
-    claimed = {"attempts": due.attempts + 1, "next_ms": now_ms + int(CLAIM_S * 1000)}
+    claimed = {"attempts": due.attempts + 1, "next_ms": now_ms + int(CLAIM_S * 1000), "error": ""}
     async with services.database.write() as tx:
         if not (await tx.execute(update(Delivery).where(*free).values(claimed))).rowcount:
             return None
@@ -228,7 +229,8 @@ async def _note(services: "Services", due: Due, row: Row[Any], error: Undelivere
     values = _after(services, due.attempts, error)
     mine = (Delivery.id == due.id, Delivery.status == WAITING, Delivery.attempts == due.attempts + 1)
     async with services.database.write() as tx:
-        if (await tx.execute(update(Delivery).where(*mine).values(values))).rowcount and "next_ms" in values:
+        is_mine = bool((await tx.execute(update(Delivery).where(*mine).values(values))).rowcount)
+        if is_mine and "next_ms" in values and not (row.way == CALLBACK and await make_way(tx, row.subject)):
             await _keep_behind(tx, row, _now_ms(services), values["next_ms"])
     log.info(
         "delivery.tried",

@@ -1,6 +1,8 @@
 """Asking: one request of an adapter to a channel, with one of its credentials; the answer as decoded JSON."""
 
 import hashlib
+import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +17,10 @@ SUBMITTING = Deadlines(connect=10.0, first_byte=90.0, idle=30.0, total=100.0)
 LOOKING = Deadlines(connect=5.0, first_byte=15.0, idle=10.0, total=20.0)
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _FINGERPRINT_BYTES = 12
+_ODD = re.compile(rb"\\u0000|\d{19}")
+"""What a database or our own JSON may not be able to hold."""
+_YES = ("", "0", "1", "200", "success", "ok")
+"""What servers of all families write as the `code` of a good answer, or nothing."""
 
 
 async def ask(
@@ -36,10 +42,40 @@ async def ask(
         text = await answer.whole()
     finally:
         answer.release()
+    return answer.status, read(text)
+
+
+def read(text: bytes) -> Any:
+    """JSON, without what could not be kept of it. None: it is none."""
     try:
-        return answer.status, msgspec.json.decode(text) if text else None
+        try:
+            found = msgspec.json.decode(text)
+        except ValueError:
+            # Halves of characters, which Node writes, or another encoding inside a string.
+            return _kept(json.loads(text.decode(errors="replace")))
+        return _kept(found) if _ODD.search(text) else found
     except (ValueError, RecursionError):
-        return answer.status, None
+        return None
+
+
+def _kept(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="replace").decode().replace("\0", "")
+        case int() if not -(2**63) <= value < 2**63:
+            return float(str(value))  # infinite, where it is too great for that, too
+        case list():
+            return [_kept(one) for one in value]
+        case dict():
+            return {_kept(name): _kept(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def says_yes(status: int, reply: Any) -> bool:
+    """Of what was asked for: by the status, and the body's own code if it has one."""
+    code = reply.get("code") if isinstance(reply, dict) else None
+    return status < 400 and ("" if code is None else str(code).lower()) in _YES
 
 
 def _path(channel: Channel, path: str) -> str:

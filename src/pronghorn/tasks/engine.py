@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.errors import UpstreamError
 from pronghorn.kit.clock import Clock
 from pronghorn.ledger import holds
 from pronghorn.settings import Settings
@@ -22,6 +21,7 @@ from pronghorn.tasks import asking, ending, repository
 from pronghorn.tasks.channels import Channels, Where
 from pronghorn.tasks.family import load
 from pronghorn.tasks.links import Links
+from pronghorn.tasks.looking import Looking
 from pronghorn.tasks.outlook import Outlook
 from pronghorn.tasks.view import opened
 from pronghorn.upstream import Client
@@ -32,6 +32,8 @@ CLAIM_AT_ONCE = 500
 ASKS_OF_A_CHANNEL = 4
 """At the same moment."""
 ASKS_AT_ONCE = 64
+OUR_FAULT_MS = 3 * repository.CLAIM_MS
+"""So long after its deadline a task is looked at yet where the failure is ours, such as a database that is away."""
 LOST_TIMES, LOST_AFTER_MS = 4, 30_000
 """A vendor that says that it does not know a task is believed when it has said so again and again."""
 FIND_FOR_MS = 120_000
@@ -42,6 +44,9 @@ FORGET_AT_ONCE, FORGET_EVERY_MS = 500, 600_000
 GONE = "its channel was removed"
 UNKNOWN = "the vendor does not know this task any more"
 NEVER_TAKEN = "the vendor never said that it took this task"
+
+Moved = tuple[Any, Progress, dict[str, Any]]
+"""A row, what is new of it, and its columns then."""
 
 log = structlog.get_logger()
 
@@ -64,6 +69,7 @@ class Engine:
         self._vault = vault
         self._clock = clock
         self._client = client
+        self._looking = Looking(client, clock)
         self._channels = Channels(database, vault, settings.sandbox_url)
         self._links = Links(vault, settings.public_url or base_url)
         self._is_reachable = bool(settings.public_url)
@@ -143,7 +149,7 @@ class Engine:
             groups.setdefault(name, (where, []))[1].append(row)
         for where, group in groups.values():
             assert where is not None
-            size = where[0].vendor.tasks[group[0].family].batch
+            size = self._looking.batch(where[0], group[0].family)
             found += [(where, group[start : start + size]) for start in range(0, len(group), size)]
         return found
 
@@ -158,24 +164,31 @@ class Engine:
             else:
                 await self._poll(where, rows)
         except Exception as error:
-            # The claim ends, and somebody looks again.
             log.warning("tasks.look_failed", tasks=len(rows), first=rows[0].id, error=repr(error))
+            for row in rows:
+                await self._give_up_late(row)
+
+    async def _give_up_late(self, row: Any) -> None:
+        """The claim ends, and somebody looks again; but not for ever, since it keeps a hold."""
+        now_ms = self._now_ms()
+        if now_ms < row.deadline_ms + OUR_FAULT_MS:
+            return
+        try:
+            await self._time_out(row, now_ms)
+        except Exception as error:
+            log.warning("tasks.end_failed", task=row.id, error=repr(error))
 
     # Polling
 
     async def _poll(self, where: Where, rows: list[Any]) -> None:
         channel, place = where
-        adapter = channel.vendor.tasks[rows[0].family]
         ids = [row.upstream_id for row in rows]
         try:
             async with self._gate, self._gates[channel.id]:
-                status, reply = await asking.ask(
-                    self._client, channel, place, adapter.poll(ids), asking.LOOKING
-                )
-            found = adapter.progress(ids, status, reply)
-        except (UpstreamError, ValueError) as error:
-            # It says nothing of the tasks: they stay as they are.
-            log.info("tasks.poll_failed", channel=channel.id, tasks=len(rows), error=str(error))
+                found = await self._looking.progress(channel, place, rows[0].family, ids)
+        except Exception as error:
+            # It says nothing of the tasks, or nothing that any of us can read: they stay as they are.
+            log.info("tasks.poll_failed", channel=channel.id, tasks=len(rows), error=repr(error))
             await self._overdue(rows)
             return
         await self._apply(rows, found)
@@ -183,42 +196,46 @@ class Engine:
     async def _apply(self, rows: list[Any], found: dict[str, Progress]) -> None:
         now_ms = self._now_ms()
         quiet: list[dict[str, Any]] = []
-        moved: list[tuple[Any, Progress]] = []
+        moved: list[Moved] = []
         for row in rows:
-            progress = found.get(row.upstream_id)
-            if progress is None:
-                await self._unknown(row, now_ms)
-            elif not self._outlook.is_news(row, progress):
-                await self._stay(row, now_ms, quiet)
-            elif progress.state in ENDED:
-                await self._end_row(row, progress.state, progress.reason, now_ms, progress.data)
-            elif now_ms >= row.deadline_ms:
-                await self._time_out(row, now_ms)
-            elif row.has_callback or progress.state == "waiting_input":
-                await self._move(row, progress, now_ms)
-            else:
-                moved.append((row, progress))
+            try:
+                await self._apply_one(row, found.get(row.upstream_id), now_ms, quiet, moved)
+            except Exception as error:
+                # Those behind it are not kept waiting.
+                log.warning("tasks.look_failed", tasks=1, first=row.id, error=repr(error))
+                await self._give_up_late(row)
         if quiet or moved:
-            await self._go_on(quiet, moved, now_ms)
+            await self._go_on(quiet, moved)
 
-    async def _stay(self, row: Any, now_ms: int, quiet: list[dict[str, Any]]) -> None:
-        if now_ms >= row.deadline_ms:
-            await self._time_out(row, now_ms)
-        else:
-            quiet.append(self._again(row, now_ms))
-
-    async def _go_on(
-        self, quiet: list[dict[str, Any]], moved: list[tuple[Any, Progress]], now_ms: int
+    async def _apply_one(
+        self,
+        row: Any,
+        progress: Progress | None,
+        now_ms: int,
+        quiet: list[dict[str, Any]],
+        moved: list[Moved],
     ) -> None:
+        """`quiet` and `moved` gather what is written down of many at once."""
+        if progress is None:
+            await self._unknown(row, now_ms)
+        elif (is_news := self._outlook.is_news(row, progress)) and progress.state in ENDED:
+            await self._end_row(row, progress.state, progress.reason, now_ms, progress.data)
+        elif now_ms >= row.deadline_ms:
+            await self._time_out(row, now_ms)
+        elif not is_news:
+            quiet.append(self._again(row, now_ms))
+        elif row.has_callback or progress.state == "waiting_input":
+            await self._move(row, progress, now_ms)
+        else:
+            values = self._again(row, now_ms) | self._outlook.moved(row, progress, self._vault, now_ms)
+            moved.append((row, progress, values))
+
+    async def _go_on(self, quiet: list[dict[str, Any]], moved: list[Moved]) -> None:
         """Of many at once, where nobody has to be told: nothing is new, or not much."""
-        values = [
-            self._again(row, now_ms) | self._outlook.moved(row, progress, self._vault, now_ms)
-            for row, progress in moved
-        ]
         async with self._database.write() as tx:
             await repository.look_again(tx, quiet)
-            await repository.move_on(tx, values)
-            for row, progress in moved:
+            await repository.move_on(tx, [values for _, _, values in moved])
+            for row, progress, _ in moved:
                 if not row.data:
                     await self._note_parts(tx, row, progress.data)
 
@@ -269,9 +286,9 @@ class Engine:
             async with self._gate, self._gates[channel.id]:
                 status, reply = await asking.ask(self._client, channel, place, asked, asking.LOOKING)
             upstream_id = adapter.found(row.id, status, reply)
-        except (UpstreamError, ValueError) as error:
-            log.info("tasks.find_failed", channel=channel.id, task=row.id, error=str(error))
-        if upstream_id is not None:
+        except Exception as error:
+            log.info("tasks.find_failed", channel=channel.id, task=row.id, error=repr(error))
+        if upstream_id is not None and repository.is_id(upstream_id):
             async with self._database.write() as tx:
                 await repository.change(tx, row.id, row.fence, {"upstream_id": upstream_id, "due_ms": now_ms})
         else:

@@ -16,10 +16,16 @@ _COLUMNS = tuple(Task.__table__.columns)
 _OPEN = text("finished_ms IS NULL")
 """As it stands in the index."""
 MAX_LISTED = 1_000
+MAX_ID_CHARACTERS = 400
 SUBMIT_MS = 150_000
 """Longer than any vendor may take to accept: after that the server that asked is taken to be dead."""
 CLAIM_MS = 60_000
 """How long a task is taken for: longer than one look takes."""
+
+
+def is_id(upstream_id: str) -> bool:
+    """Can be kept as a vendor's id, so that the task can be asked after."""
+    return 0 < len(upstream_id) <= MAX_ID_CHARACTERS
 
 
 async def add(tx: Tx, values: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from pronghorn.tasks import asking, ending, repository, waking
 from pronghorn.tasks.draft import Wanted
 from pronghorn.tasks.family import load
 from pronghorn.tasks.links import Links, own_address
+from pronghorn.tasks.looking import Looking
 from pronghorn.tasks.submitting import Submitter
 from pronghorn.tasks.verdict import parent_gone
 from pronghorn.tasks.view import View, opened
@@ -47,6 +48,7 @@ class Tasks:
         self._settings = settings
         self._loader = loader
         self._client = client
+        self._looking = Looking(client, clock)
         self.families = load()
         self._submitter = Submitter(
             database=database,
@@ -162,20 +164,28 @@ class Tasks:
             raise Conflict(
                 f"a task of {view.family} cannot be cancelled there once it was taken", code="not_cancellable"
             )
-        status, _ = await asking.ask(self._client, *where, asked, asking.LOOKING)
+        status, reply = await asking.ask(self._client, *where, asked, asking.LOOKING)
+        state = await self._state_there(view, where)
+        # Some say yes to whatever is asked. What is made is not lost: the next look brings it.
+        if state == "succeeded":
+            raise Conflict(
+                "the vendor did not stop it, since it is done; ask for it again", code="not_cancelled"
+            )
         # Refused, too, is what an earlier cancellation has stopped, whose answer is lost or under way.
-        if status >= 400 and await self._state_there(view, where) != "cancelled":
+        if state != "cancelled" and not asking.says_yes(status, reply):
             raise Conflict(f"the vendor did not stop it (status {status}); it goes on", code="not_cancelled")
+        # A yes that nothing contradicts is believed. `failed` is how some end what they were asked to stop; they may
+        # say for a while yet that it runs, and afterwards not know it any more. To wait for a better word would keep
+        # a caller waiting, and the hold; and should it be finished all the same, its caller wants nothing of it.
 
     async def _state_there(self, view: View, where: tuple[Channel, int]) -> State | None:
         """What its vendor says; None: no answer, nothing that can be read, or that it does not know it."""
-        adapter, ids = where[0].vendor.tasks[view.family], [view.upstream_id or ""]
+        upstream_id = view.upstream_id or ""
         try:
-            status, reply = await asking.ask(self._client, *where, adapter.poll(ids), asking.LOOKING)
-            found = adapter.progress(ids, status, reply)
+            found = await self._looking.progress(*where, view.family, [upstream_id])
         except (UpstreamError, ValueError):
             return None
-        return found[ids[0]].state if ids[0] in found else None
+        return found[upstream_id].state if upstream_id in found else None
 
     async def wake(self, view: View, upstream_id: str | None) -> None:
         """The vendor says that there is news of it, and may have named its id."""

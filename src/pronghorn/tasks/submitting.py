@@ -46,11 +46,13 @@ from pronghorn.tasks.links import Links, own_address
 from pronghorn.tasks.verdict import parent_gone, taken_over, unknown_outcome, verdict
 from pronghorn.tasks.view import View, sealed
 from pronghorn.upstream import Client
-from pronghorn.vendors.task import Accepted, Declined, Submission, TaskAdapter
+from pronghorn.vendors.task import ENDED, Accepted, Declined, Submission, TaskAdapter
 
 MAX_ATTEMPTS = 5
 _LOST = (UpstreamDropped, UpstreamTimeout, UpstreamTruncated)
 """Nobody knows whether the vendor has it."""
+_LATE = (408, 504, 524)
+"""Said by what stands before a vendor, which goes on with what it was asked for."""
 
 log = structlog.get_logger()
 
@@ -314,7 +316,14 @@ class Submitter:
             self._client, candidate.channel, candidate.place, wanted, asking.SUBMITTING, lines
         )
         attempt.status = status
-        return adapter.accepted(asked, status, reply)
+        if status in _LATE:
+            raise UpstreamTimeout(f"the vendor answered with status {status}")
+        if reply is None and status < 300:
+            raise UpstreamTruncated("the vendor's answer cannot be read")
+        accepted = adapter.accepted(asked, status, reply)
+        if accepted.state not in ENDED and not repository.is_id(accepted.upstream_id):
+            raise UpstreamTruncated("the vendor took it, and did not say as what")
+        return accepted
 
     # What becomes of a draft
 

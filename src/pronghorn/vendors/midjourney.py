@@ -13,7 +13,17 @@ from urllib.parse import quote
 import msgspec
 
 from pronghorn.vendors.base import ChatVendor
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, TaskAdapter, state_of
+from pronghorn.vendors.task import (
+    Accepted,
+    Ask,
+    Declined,
+    Progress,
+    State,
+    Submission,
+    TaskAdapter,
+    neutral,
+    state_of,
+)
 from pronghorn.wire.midjourney import buttons, prompt, words
 
 SUBMITS = {
@@ -28,6 +38,10 @@ SUBMITS = {
     "modal": "/mj/submit/modal",
 }
 BATCH = 50
+FILES = ("imageUrl", "videoUrl", "imageUrls", "videoUrls")
+TEXTS = ("DESCRIBE", "SHORTEN")
+"""Actions whose result is a text."""
+UNKNOWN = ("task_no_found", "task_not_found")
 OWN_STATES: dict[str, State] = {"MODAL": "waiting_input", "": "queued"}
 _WITHHELD = frozenset(("notifyHook", "state", "accountFilter"))
 """Members that are set anew: they are between a caller and us, or say which account is to work."""
@@ -98,7 +112,8 @@ class Plus:
         if not isinstance(reply, dict) or status >= 500:
             reason = f"the vendor answered with status {status}"
             return Declined("account" if status in (401, 403) else "vendor", reason)
-        code, reason = _code(reply), str(reply.get("description") or "")
+        said = str(reply.get("description") or "")
+        code, reason = _code(reply), neutral(said)
         answer: dict[str, Any] = {"code": code, "description": reason}
         if code == words.TOO_MANY or status == 429:
             return Declined("busy", reason)
@@ -107,7 +122,7 @@ class Plus:
         if code == words.BANNED:
             answer["properties"] = words.public(reply.get("properties"), ("promptEn", "bannedWord"))
             return Declined("moderated", reason, answer, status=200)
-        if _is_about_us(wanted, status, code, reason):
+        if _is_about_us(wanted, status, code, said):
             return Declined("account", reason)
         if code in (words.NOT_FOUND, words.INVALID):
             return Declined("request", reason, answer, status=status)
@@ -116,18 +131,27 @@ class Plus:
     def poll(self, upstream_ids: Sequence[str]) -> Ask:
         return Ask("POST", "/mj/task/list-by-condition", {"ids": list(upstream_ids)})
 
+    def poll_one(self, upstream_id: str) -> Ask:
+        """Of servers without the list."""
+        return Ask("GET", f"/mj/task/{quote(upstream_id, safe='')}/fetch")
+
     def progress(self, upstream_ids: Sequence[str], status: int, reply: Any) -> dict[str, Progress]:
-        if status != 200 or not isinstance(reply, list):
+        """A list of tasks, or the one that was asked after; what nobody knows has no body, or is an error."""
+        if status == 204 or (isinstance(reply, dict) and str(reply.get("description")).startswith(UNKNOWN)):
+            return {}
+        tasks = [reply] if isinstance(reply, dict) and reply.get("id") else reply
+        if status != 200 or not isinstance(tasks, list):
             raise ValueError(f"no list of tasks (status {status})")
-        return {str(task.get("id")): self.progress_of(task) for task in reply if isinstance(task, dict)}
+        return {str(task.get("id")): self.progress_of(task) for task in tasks if isinstance(task, dict)}
 
     def progress_of(self, task: dict[str, Any]) -> Progress:
         percent = str(task.get("progress") or "").removesuffix("%")
+        state = state_of(task.get("status") or "", OWN_STATES)
         return Progress(
-            state_of(task.get("status") or "", OWN_STATES),
+            "running" if state == "succeeded" and not _has_result(task) else state,
             words.kept(task),
-            int(percent) if percent.isdecimal() and percent.isascii() else None,
-            str(task.get("failReason") or ""),
+            int(percent) if percent.isdecimal() and percent.isascii() and len(percent) < 4 else None,
+            neutral(str(task.get("failReason") or "")),
         )
 
     def cancel(self, upstream_id: str) -> Ask | None:
@@ -154,6 +178,22 @@ class Plus:
         return Ask("POST", "/mj/submit/action", {"taskId": upstream_id, "customId": custom_id})
 
 
+def _has_result(task: dict[str, Any]) -> bool:
+    """A picture or a film; what is told of one, or of a prompt, is a text. A file may be there a little later."""
+    if any(_has_address(task.get(name)) for name in FILES):
+        return True
+    properties = task.get("properties")
+    text = task.get("promptEn") or (properties.get("finalPrompt") if isinstance(properties, dict) else "")
+    return bool(text) and str(task.get("action")).upper() in TEXTS
+
+
+def _has_address(file: Any) -> bool:
+    """One, or a list of such, which are objects at some."""
+    if isinstance(file, list):
+        return any(_has_address(one) for one in file)
+    return bool(file.get("url") if isinstance(file, dict) else file)
+
+
 def _code(reply: Any) -> int | None:
     """Some servers write numbers as strings."""
     code = reply.get("code") if isinstance(reply, dict) else None
@@ -164,7 +204,9 @@ def _code(reply: Any) -> int | None:
 
 def _uploaded(result: Any, said: dict[str, Any]) -> Accepted:
     """It is over at once. The addresses are told as they are: later prompts bring them back to this server."""
-    urls = [str(url) for url in (result if isinstance(result, list) else [result])]
+    urls = [str(url) for url in (result if isinstance(result, list) else [result]) if url]
+    if not urls:
+        raise Declined("vendor", "the vendor gave no address of what was uploaded")
     answer = said | {"result": urls, "properties": {}}
     return Accepted("", "succeeded", {"status": "SUCCESS", "imageUrl": urls[0]}, answer)
 

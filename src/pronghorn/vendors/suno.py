@@ -9,8 +9,20 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from pronghorn.vendors.base import ChatVendor
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, state_of
+from pronghorn.vendors.task import (
+    Accepted,
+    Ask,
+    Declined,
+    Progress,
+    State,
+    Submission,
+    neutral,
+    state_of,
+    without_whereabouts,
+)
 from pronghorn.wire.suno import DEFAULT_VERSION, long_clip, made_of_clip, version
 
 PATHS = {
@@ -23,12 +35,15 @@ PATHS = {
 }
 ACTS = {"timing": "GET", "wav": "GET", "mp4": "GET", "midi": "GET", "vox": "POST"}
 """What is asked of a clip, and how. The answers have no envelope."""
-FILES = {"wav": "wav", "mp4": "video"}
-"""What an act's address has in its name; without it the file is not ready."""
+FILES = {"wav": ("wav",), "mp4": ("video", "mp4"), "vox": ("vocal",)}
+"""What an act's address has in its name, where one of several is meant; without it the file is not ready."""
+WRITTEN = ("text", "aligned_words", "instruments", "upsampled_tags")
+"""Results that are no files."""
 BATCH = 50
 OWN_STATES: dict[str, State] = {"UNKNOWN": "failed"}
 
-_ADDRESS = re.compile(r"https?://|\bdial (tcp|udp)\b|\b(Post|Get) \"", re.IGNORECASE)
+_ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
+_SOUND_OR_FILM = re.compile(r"audio|video|vocal|wav|mp3|mp4|^url$", re.IGNORECASE)
 
 
 class Gateway:
@@ -52,12 +67,14 @@ class Gateway:
     def accepted(self, wanted: Submission, status: int, reply: Any) -> Accepted:
         if status != 200 or (_has_code(reply) and not _is_success(reply)):
             raise declined(status, reply, wanted.action)
-        if _has_code(reply) and isinstance(reply.get("data"), str) and reply["data"]:
-            return _taken(wanted, reply["data"])
+        if given := _given(reply):
+            return _taken(wanted, given)
         if wanted.action in ("music", "lyrics", "concat"):
             # Stems are answered by some with the vendor's own object.
             if isinstance(reply, dict) and isinstance(reply.get("clips"), list) and reply.get("id"):
                 return Accepted(str(reply["id"]), data=[long_clip(clip) for clip in reply["clips"]])
+            if _is_success(reply):
+                return Accepted("")  # it has it, and did not say as what
             raise declined(status, reply, wanted.action)
         answer = reply.get("data") if _has_code(reply) else reply
         if not isinstance(answer, dict):
@@ -99,8 +116,15 @@ def version_of(wanted: Submission) -> str:
 # What was accepted
 
 
+def _given(reply: Any) -> str:
+    """The string that a submission is answered with; empty if there is none."""
+    data = reply.get("data") if _has_code(reply) else None
+    found = data.get("task_id") if isinstance(data, dict) else data
+    return found if isinstance(found, str) else ""
+
+
 def _taken(wanted: Submission, given: str) -> Accepted:
-    """The string that a submission is answered with: the id of a task, but an upload's is that of its clip."""
+    """`given` is the id of a task, but an upload's is that of its clip."""
     if wanted.action != "upload":
         return Accepted(given)
     clip = {"id": given, "status": "complete", "title": "", "metadata": {"type": "upload"}}
@@ -132,12 +156,24 @@ def check_ready(act: str, answer: dict[str, Any]) -> None:
     Raises `Declined`.
     """
     state = state_of(answer.get("state") or answer.get("status") or "complete")
-    word = FILES.get(act)
-    has_file = word is None or any(word in name and value for name, value in answer.items() if "url" in name)
-    if state in ("queued", "running") or (state == "succeeded" and not has_file):
-        raise Declined("request", "it is not ready yet; ask again shortly", answer, status=200)
+    if state in ("queued", "running") or (state == "succeeded" and not _has_file(act, answer)):
+        told = without_whereabouts(answer)
+        raise Declined("request", "it is not ready yet; ask again shortly", told, status=200)
     if state in ("failed", "cancelled"):
         raise Declined("vendor", neutral(str(answer.get("error_message") or "")) or "the vendor failed")
+
+
+def _has_file(act: str, answer: dict[str, Any]) -> bool:
+    if act not in FILES:
+        return True
+    urls = {name: value for name, value in answer.items() if "url" in name.lower()}
+    named = {name: value for name, value in urls.items() if any(word in name.lower() for word in FILES[act])}
+    return any(is_address(name, value) for name, value in (named or urls).items())
+
+
+def is_address(member: str, value: Any) -> bool:
+    """Members have no end of names, so it is by any that says so."""
+    return "url" in member.lower() and isinstance(value, str) and _ADDRESS.match(value) is not None
 
 
 # How a task goes
@@ -147,9 +183,9 @@ def progress_of(task: dict[str, Any]) -> Progress:
     """Where one of two clips failed the task has succeeded: there is a song. Without any result it has not."""
     data = _data_of(task.get("data"))
     items = [item for item in (data if isinstance(data, list) else [data]) if isinstance(item, dict)]
-    words = [state_of(item.get("status") or item.get("state") or "") for item in items]
+    words = [state_of_item(item) for item in items]
     state = _joint_state(state_of(task.get("status"), OWN_STATES), words)
-    if state == "succeeded" and not data:
+    if state == "succeeded" and not any(map(has_result, items)):
         state = "running"
     reason = neutral(str(task.get("fail_reason") or ""))
     if not reason and (state == "failed" or "failed" in words):
@@ -158,12 +194,35 @@ def progress_of(task: dict[str, Any]) -> Progress:
 
 
 def _data_of(data: Any) -> Any:
-    """Clips in their long form; the result of a lyrics task is one object, which some wrap in a list."""
+    """Clips in their long form; the result of a lyrics task is one object, which some wrap in a list.
+
+    Some write all of it into a string.
+    """
+    if isinstance(data, str):
+        try:
+            data = msgspec.json.decode(data)
+        except (ValueError, RecursionError):
+            return None
     if not isinstance(data, list):
-        return data
+        return data if isinstance(data, dict) else None
     if len(data) == 1 and isinstance(data[0], dict) and "text" in data[0] and "audio_url" not in data[0]:
         return data[0]
     return [long_clip(clip) for clip in data if isinstance(clip, dict)]
+
+
+def state_of_item(item: dict[str, Any]) -> State | None:
+    """What it says of itself; nothing is complete without its result."""
+    state = state_of(item.get("status") or item.get("state") or "")
+    return "running" if state == "succeeded" and not has_result(item) else state
+
+
+def has_result(item: dict[str, Any]) -> bool:
+    """The sound or the film of a clip that has not failed, or what was written; a cover alone is nothing."""
+    if state_of(item.get("status") or item.get("state") or "") == "failed":
+        return False
+    if any(_SOUND_OR_FILM.search(name) and is_address(name, value) for name, value in item.items()):
+        return True
+    return "audio_url" not in item and any(item.get(name) for name in WRITTEN)
 
 
 def _joint_state(said: State | None, clips: Sequence[State | None]) -> State | None:
@@ -215,11 +274,6 @@ def _is_success(reply: Any) -> bool:
     return isinstance(reply, dict) and reply.get("code") in ("success", 1, 200)
 
 
-def neutral(reason: str) -> str:
-    """Other gateways quote the addresses that they could not reach: they are nobody's business."""
-    return "the vendor's own request failed" if _ADDRESS.search(reason) else reason
-
-
 def declined(status: int, reply: Any, action: str = "") -> Declined:
     """Money and keys are between us and the vendor; what is wrong with the request is the caller's."""
     reason = _reason(reply)
@@ -232,9 +286,9 @@ def declined(status: int, reply: Any, action: str = "") -> Declined:
     if status >= 500 or not isinstance(reply, dict) or status == 200:
         return Declined("vendor", reason or f"the vendor answered with status {status}")
     if not _has_code(reply):
-        return Declined("request", reason, reply, status=status)
+        return Declined("request", reason, without_whereabouts(reply), status=status)
     code = reply["code"] if isinstance(reply["code"], str) else "invalid_request"
-    answer = {**reply, "code": code, "message": reason, "data": None}
+    answer = {**without_whereabouts(reply), "code": code, "message": reason, "data": None}
     return Declined("request", reason, answer, status=status)
 
 

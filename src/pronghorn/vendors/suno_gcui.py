@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor, Header
-from pronghorn.vendors.suno import neutral, reason_of, state_of_clips, version_of
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, Submission, state_of
+from pronghorn.vendors.suno import reason_of, state_of_clips, state_of_item, version_of
+from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, Submission, neutral
 from pronghorn.wire.suno import VERSIONS, long_clip, made_of_clip, seconds
 
 BATCH = 10
@@ -149,7 +149,7 @@ def clip_of(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _progress(clips: list[dict[str, Any]]) -> Progress:
-    words = [state_of(clip.get("status")) for clip in clips]
+    words = [state_of_item(clip) for clip in clips]
     return Progress(state_of_clips(words), clips, None, reason_of(clips) if "failed" in words else "")
 
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pronghorn.vendors.suno import neutral
-from pronghorn.vendors.task import Declined, Progress, State, Submission, state_of
+from pronghorn.vendors.task import Declined, Progress, State, Submission, neutral, state_of
 from pronghorn.wire.suno import VERSIONS, made_of_clip, seconds
 
 STATES: dict[str, State] = {

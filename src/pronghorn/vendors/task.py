@@ -4,6 +4,7 @@ A family is a protocol that callers speak, such as Midjourney's; several kinds o
 it. An adapter carries one family's bodies to one kind of server, and brings its answers back in the family's words.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -28,6 +29,21 @@ def state_of(word: object, own: Mapping[str, State] | None = None) -> State | No
     if own is not None and text in own:
         return own[text]
     return _STATES.get(text.strip().lower().replace("-", "_").replace(" ", "_"))
+
+
+_WHEREABOUTS = re.compile(
+    r"\w://|\bdial (tcp|udp)\b|\b(Post|Get) \"|\b\d{1,3}(\.\d{1,3}){3}\b|\bsk-[\w-]{8}", re.IGNORECASE
+)
+
+
+def neutral(reason: str) -> str:
+    """Servers quote the addresses that they could not reach, and their keys: they are nobody's business."""
+    return "the vendor's own request failed" if _WHEREABOUTS.search(reason) else reason
+
+
+def without_whereabouts(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a caller may read as it is."""
+    return {name: value for name, value in answer.items() if neutral(str(value)) == str(value)}
 
 
 class Ask(NamedTuple):

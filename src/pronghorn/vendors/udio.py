@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor
-from pronghorn.vendors.suno import declined, neutral, state_of_clips
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, state_of
+from pronghorn.vendors.suno import declined, state_of_clips
+from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, neutral, state_of
 from pronghorn.wire.udio import has_failed
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -74,6 +75,11 @@ class Studio:
         self.ours: dict[str, str] = {}
         self.submissions = self.fetches = self.cancellations = 0
         self.refuses: tuple[int, Any] | None = None
+        self.submits_with: tuple[int, str] | None = None
+        """What it answers to a submission that it has taken."""
+        self.cancels_with: tuple[int, str] | None = None
+        """What it answers to a cancellation, which it heeds not."""
+        self.ends_cancelled_as = "CANCELLED"
         self.is_strict = False
         """Refuses to cancel what is over, or has begun."""
         self.drops = False
@@ -130,6 +136,9 @@ class Studio:
         if self.drops:
             assert request.transport is not None
             request.transport.close()
+        if self.submits_with is not None:
+            status, text = self.submits_with
+            return web.Response(status=status, text=text.replace("ID", upstream_id))
         return web.json_response({"code": "success", "message": "", "data": upstream_id})
 
     async def _fetch(self, request: web.Request) -> web.StreamResponse:
@@ -145,13 +154,17 @@ class Studio:
         if self.fetch_fails is not None:
             status, text = self.fetch_fails
             return web.Response(status=status, text=text)
-        return web.json_response({"code": "success", "message": "", "data": found})
+        text = json.dumps({"code": "success", "message": "", "data": found})
+        return web.Response(text=text, content_type="application/json")
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         self.cancellations += 1
         if self.is_strict and self.jobs[request.match_info["id"]]["status"] != "SUBMITTED":
             return web.json_response({"code": "too_late"}, status=400)
-        self.say(request.match_info["id"], "CANCELLED")
+        if self.cancels_with is not None:
+            status, text = self.cancels_with
+            return web.Response(status=status, text=text)
+        self.say(request.match_info["id"], self.ends_cancelled_as)
         return web.json_response({"code": "success", "message": "", "data": None})
 
     async def _find(self, request: web.Request) -> web.StreamResponse:
@@ -204,10 +217,17 @@ class House:
             )
             price = {"components": {"per_call_usd": {"music": "0.1"}}, "source": "operator", "updated_ms": 1}
             await tx.execute(insert(tables.Price).values(model="suno", note="", **price))
+        await self.add_channel("chn_1", vendor)
+        await self.pay_in(usd)
+        await self.start()
+
+    async def add_channel(self, channel_id: str, vendor: str = "studio") -> None:
+        """To the one vendor; servers and workers that run know it after `start`."""
+        async with self.database.write() as tx:
             await tx.execute(
                 insert(tables.Channel).values(
-                    id="chn_1",
-                    name="c",
+                    id=channel_id,
+                    name=channel_id,
                     vendor=vendor,
                     base_url=self.studio.url,
                     credentials=SECRETS.seal(f'["{CREDENTIAL}"]'),
@@ -217,8 +237,6 @@ class House:
                 )
             )
             await revision.bump(tx)
-        await self.pay_in(usd)
-        await self.start()
 
     async def pay_in(self, usd: int) -> None:
         async with self.database.write() as tx:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -12,10 +13,13 @@ from pronghorn.errors import Conflict, NoCredit, PronghornError, UpstreamError
 from pronghorn.store import models as tables
 from pronghorn.store import revision
 from pronghorn.tasks import ending, engine
+from pronghorn.tasks.family import load
+from pronghorn.tasks.outlook import Outlook
 from pronghorn.vendors.task import State
 
 SONG = [{"id": "clip-1", "status": "complete", "audio_url": "https://cdn.example/1.mp3"}]
 USD_10 = 10 * 10**9
+FAMILY = load()["suno"]
 
 
 async def test_a_song_is_held_for_made_and_charged_once(house: House) -> None:
@@ -92,6 +96,61 @@ async def test_a_look_that_fails_says_nothing_of_the_task(house: House, failure:
     assert [row.state for row in await house.rows()] == ["succeeded"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"metadata": {"seed": 2**64}},
+        {"metadata": {"seed": -(10**400)}},
+        {"title": "caf\ud83d"},
+        {"title": "ca\0fe"},
+        {"id": "clip\0-1"},
+        {"\ud83d": {"\0": None}},
+    ],
+    ids=lambda odd: ascii(odd)[:30],
+)
+async def test_a_song_with_what_cannot_be_kept_is_a_song(house: House, odd: dict[str, object]) -> None:
+    for _ in range(3):
+        await house.submit()
+    house.studio.say_all("SUCCESS", data=SONG)
+    house.studio.say("up-2", "SUCCESS", data=[SONG[0] | odd])
+    await house.look()
+    assert [row.state for row in await house.rows()] == ["succeeded"] * 3
+    await house.check_books()
+
+
+async def test_a_reason_with_what_cannot_be_kept_is_told_without_it(house: House) -> None:
+    await house.submit()
+    house.studio.say("up-1", "FAILURE", fail_reason="ba\0d \ud83d")
+    await house.look()
+    assert [(row.state, row.reason) for row in await house.rows()] == [("failed", "bad ?")]
+
+
+async def test_a_task_that_breaks_its_look_holds_up_nobody_and_ends_after_its_deadline(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_at_the_second(self: Outlook, row: Any, progress: Any) -> bool:
+        if row.upstream_id == "up-2":
+            raise OverflowError
+        return is_news(self, row, progress)
+
+    is_news = Outlook.is_news
+    monkeypatch.setattr(Outlook, "is_news", break_at_the_second)
+    for _ in range(3):
+        await house.submit()
+    house.studio.say_all("SUCCESS", data=SONG)
+    await house.look()
+    states = {"up-1": "succeeded", "up-2": "queued", "up-3": "succeeded"}
+    assert {row.upstream_id: row.state for row in await house.rows()} == states
+    await house.look(FAMILY.deadline_s)
+    assert {row.upstream_id: row.state for row in await house.rows()} == states, (
+        "the fault may be ours, and pass"
+    )
+    await house.look(engine.OUR_FAULT_MS / 1000)
+    (row,) = [row for row in await house.rows() if row.upstream_id == "up-2"]
+    assert (row.state, row.reason, await house.pending()) == ("failed", ending.TIMEOUT, 0)
+    await house.check_books()
+
+
 async def test_a_task_that_the_vendor_forgot_fails_only_after_it_said_so_again(house: House) -> None:
     await house.submit()
     del house.studio.jobs["up-1"]
@@ -150,6 +209,38 @@ async def test_a_dropped_submission_is_found_again_and_not_repeated(house: House
     assert (row.state, row.upstream_id, row.cost) == ("succeeded", "up-1", PRICE)
     assert house.studio.submissions == 1
     await house.check_books()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *((status, "<html>") for status in (200, 408, 504, 524)),
+        (504, '{"code": "do_request_failed", "message": "x"}'),
+        (200, ""),
+        (200, '{"code": "success", "data": null}'),
+        (200, f'{{"code": "success", "data": "{"x" * 401}"}}'),
+    ],
+    ids=lambda answer: f"{answer[0]} {answer[1][:30]}",
+)
+async def test_a_submission_whose_answer_says_nothing_is_asked_of_nobody_else(
+    house: House, answer: tuple[int, str]
+) -> None:
+    await house.add_channel("chn_2")
+    await house.start()
+    house.studio.submits_with = answer
+    with pytest.raises(UpstreamError, match="/v1/tasks/"):
+        await house.submit()
+    await house.look(1)
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    (row,) = await house.rows()
+    assert (house.studio.submissions, row.state, row.cost) == (1, "succeeded", PRICE)
+    await house.check_books()
+
+
+async def test_an_id_inside_an_object_is_one(house: House) -> None:
+    house.studio.submits_with = (200, '{"code": 200, "message": "success", "data": {"task_id": "ID"}}')
+    assert (await house.submit()).upstream_id == "up-1"
 
 
 async def test_where_nobody_can_tell_it_is_not_repeated_and_not_charged(house: House) -> None:
@@ -225,6 +316,58 @@ async def test_a_refusal_is_told_though_nothing_more_is_heard_of_the_task(house:
     house.studio.say("up-1", "SUCCESS", data=SONG)
     await house.look()
     assert [row.state for row in await house.rows()] == ["succeeded"]
+    await house.check_books()
+
+
+YES = [
+    (200, ""),
+    (200, "<html>"),
+    (200, '{"code": 1}'),
+    (204, ""),
+    (200, '{"code": "success", "data": null}'),
+]
+NO = [(200, '{"code": 4, "description": "任务已完成，无法取消"}'), (409, "{}"), (500, "")]
+
+
+@pytest.mark.parametrize("answer", [*YES, *NO])
+async def test_what_is_done_at_the_vendor_is_not_cancelled_whatever_it_answers(
+    house: House, answer: tuple[int, str]
+) -> None:
+    view = await house.submit()
+    house.studio.cancels_with = answer
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    with pytest.raises(Conflict, match="did not stop it") as told:
+        await house.server.cancel(view)
+    assert told.value.code_word == "not_cancelled"
+    await house.look(0)
+    (row,) = await house.rows()
+    assert (row.state, row.cost) == ("succeeded", PRICE)
+    await house.check_books()
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [*((yes, "cancelled") for yes in YES), *((no, "running") for no in NO)]
+)
+async def test_a_yes_is_believed_while_the_vendor_still_says_that_it_runs(
+    house: House, answer: tuple[int, str], state: State
+) -> None:
+    view = await house.submit()
+    house.studio.cancels_with = answer
+    house.studio.say("up-1", "IN_PROGRESS")
+    if state == "cancelled":
+        assert (await house.server.cancel(view)).state == state
+    else:
+        with pytest.raises(Conflict, match="did not stop it"):
+            await house.server.cancel(view)
+    await house.look()
+    assert [row.state for row in await house.rows()] == [state]
+    await house.check_books()
+
+
+async def test_a_vendor_that_fails_what_it_was_asked_to_stop_has_cancelled_it(house: House) -> None:
+    view = await house.submit()
+    house.studio.ends_cancelled_as = "FAILURE"
+    assert (await house.server.cancel(view)).state == "cancelled"
     await house.check_books()
 
 

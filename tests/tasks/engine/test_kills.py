@@ -17,7 +17,7 @@ from pronghorn.store import Database
 from pronghorn.tasks.engine import FIND_FOR_MS
 from pronghorn.tasks.repository import SUBMIT_MS
 
-SONG = [{"id": "clip-1", "status": "complete"}]
+SONG = [{"id": "clip-1", "status": "complete", "audio_url": "https://cdn.example/1.mp3"}]
 USD_10 = 10 * 10**9
 MOST = 120
 """No scenario has so many operations."""

@@ -12,7 +12,7 @@ from pronghorn.tasks import waking
 from pronghorn.tasks.engine import Engine
 from pronghorn.tasks.repository import CLAIM_MS
 
-SONG = [{"id": "clip-1", "status": "complete"}]
+SONG = [{"id": "clip-1", "status": "complete", "audio_url": "https://cdn.example/1.mp3"}]
 USD_10 = 10 * 10**9
 SEEDS = 25
 

@@ -41,6 +41,11 @@ class Proxy:
         self.tasks: dict[str, Json] = {}
         self.hooks: dict[str, str] = {}
         """Where it tells of a task, by its id."""
+        self.pause_s = 0.0
+        """Before it answers."""
+        self.has_list = True
+        self.lists_refused: list[list[str]] = []
+        """After which jobs the list was asked that it has not."""
         self.drops = False
         """Takes what it is asked for, and hangs up before it says so."""
         self.url = ""
@@ -49,6 +54,7 @@ class Proxy:
     async def running(self) -> AsyncIterator["Proxy"]:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/mj/task/list-by-condition", self._list)
+        app.router.add_get("/mj/task/{id}/fetch", self._fetch)
         app.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
@@ -63,7 +69,12 @@ class Proxy:
         self.replies.setdefault(path, []).append((status, reply))
 
     async def has(self, upstream_id: str, status: str, **more: Any) -> None:
-        """What it says of a task from now on; whoever asked for it is told that there is news."""
+        """What it says of a task from now on; whoever asked for it is told that there is news.
+
+        A success has a picture.
+        """
+        if status == "SUCCESS":
+            more = {"imageUrl": f"{self.url}/a.png"} | more
         self.tasks[upstream_id] = {"id": upstream_id, "status": status} | more
         async with (
             aiohttp.ClientSession() as http,
@@ -80,6 +91,7 @@ class Proxy:
         path = request.path
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append((path, headers, json.loads(text) if text else None))
+        await asyncio.sleep(self.pause_s)
         scripted = self.replies.get(path)
         status, reply = scripted.pop(0) if scripted else (500, None)
         if reply is None:
@@ -94,7 +106,14 @@ class Proxy:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         ids = (await request.json())["ids"]
+        if not self.has_list:
+            self.lists_refused.append(ids)
+            return web.json_response({"description": "Invalid URL", "code": 4}, status=404)
         return web.json_response([self.tasks[one] for one in ids if one in self.tasks])
+
+    async def _fetch(self, request: web.Request) -> web.StreamResponse:
+        task = self.tasks.get(request.match_info["id"])
+        return web.Response(status=204) if task is None else web.json_response(task)
 
 
 class Hook:

@@ -26,7 +26,7 @@ async def grid_of(stand: Stand, caller: Caller, upstream_id: str, shown: Any = G
     reply = {"code": 1, "description": "Submit success", "result": upstream_id}
     stand.proxy.will_answer("/mj-fast/mj/submit/imagine", reply)
     task_id = await caller.submit("/mj/submit/imagine", {"prompt": "a cat"})
-    await stand.proxy.has(upstream_id, "SUCCESS", buttons=shown, imageUrl=f"{stand.proxy.url}/a.png")
+    await stand.proxy.has(upstream_id, "SUCCESS", buttons=shown)
     return await caller.until(task_id)
 
 
@@ -92,6 +92,16 @@ WRONG: list[tuple[str, Any, str]] = [
         {"base64Array": [PNG] * 6},
         "bind_request_body_failed base64Array must hold 2 to 5 pictures",
     ),
+    *(
+        (f"submit/{route}", body, f"bind_request_body_failed {odd}: write {right}, as it is called here")
+        for route, body, odd, right in (
+            ("imagine", {"prompt": "a cat", "Prompt": "a dog --turbo"}, "Prompt", "prompt"),
+            ("imagine", {"prompt": "a cat", "NotifyHook": "http://10.0.0.1"}, "NotifyHook", "notify_hook"),
+            ("action", {"customId": "x", "CustomId": "y"}, "CustomId", "customId"),
+            ("change", {"taskId": "17", "TaskId": "18"}, "TaskId", "taskId"),
+            ("change", {"task_id": "17"}, "task_id", "taskId"),
+        )
+    ),
     ("submit/describe", {}, "bind_request_body_failed base64 or link is required"),
     ("submit/shorten", {}, "prompt_is_required "),
     ("submit/edits", {"prompt": "a hat"}, "bind_request_body_failed image is required"),
@@ -119,6 +129,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ),
     ("submit/change", {"taskId": "17", "action": "UPSCALE"}, "index_is_required index must be 1, 2, 3 or 4"),
     ("submit/change", {"taskId": "17", "action": "REROLL"}, "task_not_found "),
+    ("submit/change", {"taskId": "17", "action": "UPSCALE", "index": "1"}, "task_not_found "),
+    (
+        "submit/change",
+        {"taskId": "17", "action": "UPSCALE", "index": "5"},
+        "index_is_required index must be 1, 2, 3 or 4",
+    ),
     ("submit/simple-change", {}, "content_is_required "),
     (
         "submit/simple-change",

@@ -8,6 +8,8 @@ from tests.tasks.midjourney.stand import CREDENTIAL, Hook, Json, Stand
 from tests.tasks.midjourney.test_door import GRID, PNG, grid_of
 from tests.tasks.parts import nano
 
+from pronghorn.api.tasks import midjourney_press
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IMAGINE = "/mj-fast/mj/submit/imagine"
@@ -26,6 +28,8 @@ async def test_a_job_goes_out_and_comes_back_without_anybodys_secrets(stand: Sta
             "prompt": "a cat --turbo --v 7",
             "state": "order-1",
             "notifyHook": hook.url,
+            "callback_url": hook.url,
+            "webhook": hook.url,
             "accountFilter": {"instanceId": "1", "modes": ["TURBO"]},
             "customId": GRID[0]["customId"],
             "taskId": "of-somebody-else",
@@ -232,11 +236,47 @@ async def test_a_favourite_and_a_seed_are_free(stand: Stand) -> None:
     seed = {"code": 1, "description": "success", "result": "2914408812", "properties": {}}
     stand.proxy.will_answer("/mj/task/loved/image-seed", seed)
     assert await caller.call("GET", f"/mj/task/{grid['id']}/image-seed") == (200, seed)
-    stand.proxy.will_answer("/mj/task/loved/image-seed", {"code": 9, "description": "no seed"})
-    status, answer = await caller.call("GET", f"/mj/task/{grid['id']}/image-seed")
-    assert (status, answer["description"], answer["code"]) == (502, "do_request_failed no seed", 5)
+    for said, told in (
+        ("no seed", "no seed"),
+        ('Get "http://10.9.8.7/mj": dial tcp 10.9.8.7:80', "the vendor's own request failed"),
+    ):
+        stand.proxy.will_answer("/mj/task/loved/image-seed", {"code": 9, "description": said})
+        status, answer = await caller.call("GET", f"/mj/task/{grid['id']}/image-seed")
+        assert (status, answer["description"], answer["code"]) == (502, f"do_request_failed {told}", 5)
     assert await caller.spent() == spent
     assert len((await caller.call("GET", "/mj/task/list"))[1]) == 1
+
+
+async def test_a_seed_is_waited_for_as_long_as_a_server_asks_its_bot(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert midjourney_press.SEEDING.first_byte > 60
+    monkeypatch.setattr(midjourney_press, "SEEDING", midjourney_press.SEEDING._replace(first_byte=0.1))
+    caller = await stand.caller()
+    grid = await grid_of(stand, caller, "slow-seed")
+    stand.proxy.will_answer("/mj/task/slow-seed/image-seed", taken("17"))
+    stand.proxy.pause_s = 0.5
+    assert (await caller.call("GET", f"/mj/task/{grid['id']}/image-seed"))[0] == 504
+    stand.proxy.pause_s = 0.0
+
+
+async def test_a_server_without_a_list_is_asked_after_each_job(stand: Stand) -> None:
+    caller = await stand.caller()
+    stand.proxy.has_list = False
+    stand.proxy.will_answer(IMAGINE, taken("unlisted"))
+    task_id = await caller.submit("/mj/submit/imagine", {"prompt": "a cat"})
+    for status in ("IN_PROGRESS", "SUCCESS"):
+        await stand.proxy.has("unlisted", status)
+        await caller.until(task_id, status)
+    stand.proxy.will_answer(IMAGINE, taken("unlisted-too"))
+    task_id = await caller.submit("/mj/submit/imagine", {"prompt": "a cat"})
+    stand.proxy.will_answer("/mj/task/unlisted-too/cancel", taken("unlisted-too"))
+    await stand.proxy.has("unlisted-too", "SUCCESS")
+    assert (await caller.call("POST", f"/mj/task/{task_id}/cancel"))[0] >= 400
+    await caller.until(task_id)
+    stand.proxy.has_list = True
+    asked = [ids for ids in stand.proxy.lists_refused if "unlisted" in ids]
+    assert asked == [["unlisted"]], "it was remembered"
 
 
 async def test_a_job_is_cancelled_once(stand: Stand) -> None:
@@ -319,7 +359,7 @@ async def test_callers_are_told_what_a_fetch_would_say(stand: Stand) -> None:
         task_id = await caller.submit("/mj/submit/imagine", body)
         await stand.proxy.has("told-of", "IN_PROGRESS", progress="62%")
         await caller.until(task_id, "IN_PROGRESS")
-        await stand.proxy.has("told-of", "SUCCESS", buttons=GRID, imageUrl=f"{stand.proxy.url}/a.png")
+        await stand.proxy.has("told-of", "SUCCESS", buttons=GRID)
         done = await caller.until(task_id)
         async with asyncio.timeout(20):
             while done not in hook.told:
@@ -337,7 +377,12 @@ async def test_a_job_whose_answer_was_lost_is_found_again(stand: Stand) -> None:
     assert "nothing is charged if it did not" in answer["description"]
     ours = next(sent["state"] for path, _, sent in reversed(stand.proxy.seen) if path == IMAGINE)
     assert ours in answer["description"]
-    stand.proxy.tasks["found-again"] = {"id": "found-again", "status": "SUCCESS", "buttons": GRID}
+    stand.proxy.tasks["found-again"] = {
+        "id": "found-again",
+        "status": "SUCCESS",
+        "buttons": GRID,
+        "imageUrl": f"{stand.proxy.url}/a.png",
+    }
     page = {"content": [{"id": "another", "state": "x"}, {"id": "found-again", "state": ours}]}
     for _ in range(3):
         stand.proxy.will_answer("/mj/task/query", page)

@@ -29,6 +29,23 @@ INPAINT = wanted("inpaint", {"taskId": OURS, "customId": f"MJ::Inpaint::1::{H}::
 MODAL = wanted("modal", {"taskId": OURS, "prompt": "a straw hat"}, Parent("1761010000000301", None))
 
 
+@pytest.mark.parametrize(
+    ("status", "reply", "known"),
+    [
+        (200, {"id": THEIRS, "status": "IN_PROGRESS"}, True),
+        (204, None, False),
+        (400, {"description": "task_no_found ", "type": "upstream_error", "code": 4}, False),
+        (404, {"description": "task_not_found", "code": 3}, False),
+    ],
+)
+def test_a_server_without_a_list_tells_of_one_task(status: int, reply: Any, known: bool) -> None:
+    assert plus.poll_one("a/b") == Ask("GET", "/mj/task/a%2Fb/fetch")
+    found = plus.progress([THEIRS], status, reply)
+    assert {name: progress.state for name, progress in found.items()} == (
+        {THEIRS: "running"} if known else {}
+    )
+
+
 # What is asked for
 
 
@@ -264,7 +281,7 @@ def test_uploads_are_over_at_once_and_told_as_they_are() -> None:
         "https://cdn.discordapp.com/attachments/1/2/b.png",
     ]
     reply = {"code": 1, "description": "Submit success", "result": urls}
-    found = plus.accepted(wanted("upload", {"base64Array": ["a", "b"]}), 200, reply)
+    found = plus.accepted(UPLOAD, 200, reply)
     assert (found.upstream_id, found.state) == ("", "succeeded")
     assert found.answer == {
         "code": 1,
@@ -274,6 +291,9 @@ def test_uploads_are_over_at_once_and_told_as_they_are() -> None:
     }
 
 
+UPLOAD = wanted("upload", {"base64Array": ["a", "b"]})
+LEAK = 'Post "http://10.9.8.7:8080/mj/submit/imagine?key=sk-up": dial tcp 10.9.8.7:8080: i/o timeout'
+NEUTRAL = "the vendor's own request failed"
 NO_ACCOUNT = {"code": 3, "description": "No available account instance"}
 BANNED = {
     "code": 24,
@@ -322,8 +342,17 @@ REFUSALS: list[tuple[Submission, int, Any, str, Any]] = [
     (IMAGINE, 503, {"description": "no channel", "type": "new_api_error", "code": 4}, "vendor", None),
     (IMAGINE, 500, {"code": 5, "description": "do_request_failed "}, "vendor", None),
     (IMAGINE, 200, {"code": 5, "description": "do_request_failed "}, "vendor", None),
+    (IMAGINE, 400, {"code": 5, "description": f"do_request_failed {LEAK}"}, "vendor", None),
     (IMAGINE, 429, {"description": "saturated", "type": "upstream_error", "code": 30}, "busy", None),
     (IMAGINE, 200, {"code": 30, "description": "saturated"}, "busy", None),
+    (
+        IMAGINE,
+        400,
+        {"code": 4, "description": f"do_request_failed {LEAK}"},
+        "request",
+        {"code": 4, "description": NEUTRAL},
+    ),
+    (UPLOAD, 200, {"code": 1, "description": "Submit success", "result": [""]}, "vendor", None),
     (IMAGINE, 200, {"code": 9, "description": "internal error"}, "vendor", None),
     (IMAGINE, 200, {"code": "9", "description": "internal error"}, "vendor", None),
     (IMAGINE, 200, {"code": 1, "description": "Submit success"}, "vendor", None),
@@ -343,6 +372,7 @@ def test_a_refusal_says_whose_fault_it_is(
     with pytest.raises(Declined) as declined:
         plus.accepted(asked, status, reply)
     assert (declined.value.fault, declined.value.answer) == (fault, answer)
+    assert "10.9.8.7" not in declined.value.reason
     if answer is not None and fault != "request":
         assert declined.value.status == 200
 
@@ -425,7 +455,36 @@ def test_of_a_task_is_kept_what_is_nobodys_account() -> None:
     ],
 )
 def test_each_status_means_a_state(status: Any, state: Any) -> None:
-    assert plus.progress_of({"id": "1", "status": status}).state == state
+    assert (
+        plus.progress_of({"id": "1", "status": status, "imageUrl": "https://cdn.example/a.png"}).state
+        == state
+    )
+
+
+NO_PICTURE = {"id": "1", "status": "SUCCESS", "imageUrl": "", "videoUrl": "", "videoUrls": []}
+
+
+@pytest.mark.parametrize(
+    ("task", "state"),
+    [
+        ({}, "running"),
+        (
+            {"action": "VIDEO", "videoUrls": [{"url": "", "thumbnail": "https://cdn.example/a.png"}]},
+            "running",
+        ),
+        ({"action": "UPSCALE", "imageUrls": ["https://cdn.example/a.png"]}, "succeeded"),
+        ({"action": "IMAGINE", "promptEn": "a cat", "properties": {"finalPrompt": "a cat"}}, "running"),
+        ({"action": "VIDEO", "videoUrl": "https://cdn.example/a.mp4"}, "succeeded"),
+        ({"action": "VIDEO", "videoUrls": [{"url": "https://cdn.example/a.mp4"}]}, "succeeded"),
+        ({"action": "UPSCALE", "imageUrls": [{"url": "https://cdn.example/a.png"}]}, "succeeded"),
+        ({"action": "SHORTEN", "promptEn": "1. a cat"}, "succeeded"),
+        ({"action": "DESCRIBE", "properties": {"finalPrompt": "1. a cat"}}, "succeeded"),
+        ({"action": "SHORTEN", "promptEn": "", "properties": None}, "running"),
+    ],
+)
+def test_nothing_has_succeeded_without_its_result(task: dict[str, Any], state: str) -> None:
+    for adapter in ALL:
+        assert adapter.progress(["1"], 200, [NO_PICTURE | task])["1"].state == state
 
 
 @pytest.mark.parametrize(
@@ -458,6 +517,10 @@ def test_a_failure_has_its_reason() -> None:
     assert found == {
         "7": Progress("failed", {"status": "FAILURE", "buttons": [], "properties": {}}, None, reason)
     }
+
+
+def test_why_it_failed_gives_no_address_away() -> None:
+    assert plus.progress_of({"id": "7", "status": "FAILURE", "failReason": LEAK}).reason == NEUTRAL
 
 
 @pytest.mark.parametrize(

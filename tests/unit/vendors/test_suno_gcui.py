@@ -165,6 +165,11 @@ def test_a_task_is_where_its_clips_are(states: tuple[str, str], state: str | Non
     assert found["a,b"].reason == ("oops" if "error" in states else "")
 
 
+def test_a_complete_clip_without_its_sound_is_still_made() -> None:
+    found = SERVER.progress(["a"], 200, [info("a", audio_url="")])
+    assert found["a"].state == "running"
+
+
 @pytest.mark.parametrize(
     ("status", "reply", "fault"),
     [

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from pronghorn.api.tasks import spelling
 from pronghorn.convert.errors import JSON_HEADER, Rendered
 from pronghorn.errors import BadRequest, MethodNotAllowed, NotFound, PronghornError
 from pronghorn.relay.incoming import Incoming, Sink
@@ -72,14 +73,15 @@ class Asked(Visit):
         self.fetch_allow = fetch_allow
         """Private networks that callers may name addresses of."""
 
-    def body(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises `BadRequest`."""
+    def body(self, *read: str) -> dict[str, Any]:
+        """The body as a JSON object. `read`: members that the door looks at, or takes out. Raises `BadRequest`."""
         try:
             found = msgspec.json.decode(self.incoming.body or b"{}")
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"the body is not JSON: {error}") from error
         if not isinstance(found, dict):
             raise BadRequest("the body must be a JSON object")
+        spelling.check(found, read)
         return found
 
     def link(self, view: View) -> Link:
@@ -163,10 +165,15 @@ _KINDS: dict[type, str] = {
 }
 
 
-def take_callback(body: dict[str, Any], *names: str) -> str:
-    """The caller's callback address, which the vendor never sees: it is taken out of the body."""
+def take_callback(body: dict[str, Any]) -> str:
+    """The caller's callback address, which the vendor never sees: it is taken out of the body, by whatever name."""
     found = ""
-    for name in names:
-        found = take(body, name, str, "").strip() or found
-        body.pop(name, None)
+    places = [body]
+    if isinstance(options := body.get("options"), dict):
+        body["options"] = dict(options)  # another job may be made of the same ones
+        places.append(body["options"])
+    for place in places:
+        for name in spelling.HOOKS:
+            found = found or take(place, name, str, "").strip()
+            place.pop(name, None)
     return found

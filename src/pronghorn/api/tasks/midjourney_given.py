@@ -24,6 +24,12 @@ PICTURES = (
     *("base64", "link", "image", "endImage", "maskBase64"),
     *("sourceBase64", "sourceUrl", "targetBase64", "targetUrl"),
 )
+READ = (
+    *("prompt", "botType", "state", "accountFilter", "action", "index", "taskId", "customId", "content"),
+    *LISTS_OF_PICTURES,
+    *PICTURES,
+)
+"""All members that something depends on."""
 _HEAD_CHARACTERS = 64
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 """Where the sandbox is, whose own addresses test keys bring back to it."""
@@ -35,10 +41,15 @@ def refused(word: str, detail: str = "", *, param: str | None = None) -> BadRequ
 
 
 def body_of(asked: Asked, *withheld: str) -> Body:
-    """Without members that would make another request of it. Pictures and the caller's label are checked."""
-    body = asked.body()
+    """Without members that would make another request of it. Pictures and the caller's label are checked.
+
+    Some clients write the number of a picture as text.
+    """
+    body = asked.body(*READ)
     for name in withheld:
         body.pop(name, None)
+    if body.get("index") in tuple("0123456789"):
+        body["index"] = int(body["index"])
     if len(take(body, "state", str, "")) > MAX_STATE:
         raise refused("bind_request_body_failed", f"state has more than {MAX_STATE} characters")
     allowed = [*asked.fetch_allow, *(_LOOPBACK if asked.grant.is_test else ())]

@@ -10,11 +10,16 @@ from pronghorn.api.tasks.midjourney_given import Body, body_of, refused, text_of
 from pronghorn.api.tasks.midjourney_submit import finished, submit, wanted_of
 from pronghorn.errors import Conflict, PronghornError, UpstreamError
 from pronghorn.kit.ids import request_id
+from pronghorn.tasks.asking import LOOKING
 from pronghorn.tasks.view import View
+from pronghorn.upstream import Deadlines
 from pronghorn.vendors.midjourney import MidjourneyAdapter
-from pronghorn.vendors.task import Ask
+from pronghorn.vendors.task import Ask, neutral
 from pronghorn.wire.midjourney import buttons, prompt, words
 from pronghorn.wire.midjourney.buttons import Change
+
+SEEDING = LOOKING._replace(first_byte=65.0, total=70.0)
+"""A server asks the bot itself, and waits a minute for its answer."""
 
 
 async def act(asked: Asked, speed: str) -> Answer:
@@ -115,7 +120,7 @@ async def seed(asked: Asked, _speed: str, task_id: str) -> Answer:
         raise refused("task_no_found")
     if view.state != "succeeded":
         raise refused("task_status_not_success")
-    return result(await _said(asked, view, _adapter(asked, view).seed(view.upstream_id or "")))
+    return result(await _said(asked, view, _adapter(asked, view).seed(view.upstream_id or ""), SEEDING))
 
 
 async def _bookmark(asked: Asked, parent: View, custom_id: str) -> Answer:
@@ -135,11 +140,11 @@ def _adapter(asked: Asked, view: View) -> MidjourneyAdapter:
     return cast(MidjourneyAdapter, where[0].vendor.tasks[FAMILY])
 
 
-async def _said(asked: Asked, view: View, wanted: Ask | None) -> str:
+async def _said(asked: Asked, view: View, wanted: Ask | None, deadlines: Deadlines = LOOKING) -> str:
     if wanted is None:
         raise refused("unknown_relay_action", "not supported by this channel")
-    status, reply = await asked.tasks.ask(view, wanted)
+    status, reply = await asked.tasks.ask(view, wanted, deadlines)
     if status != 200 or not isinstance(reply, dict) or reply.get("code") != words.SUCCESS:
-        told = str(reply.get("description") or "") if isinstance(reply, dict) else ""
+        told = neutral(str(reply.get("description") or "")) if isinstance(reply, dict) else ""
         raise UpstreamError(told or f"the vendor answered with status {status}")
     return str(reply.get("result"))

@@ -94,7 +94,7 @@ async def submit(asked: Asked, speed: str, action: str, body: Body, parent: View
 
 
 def wanted_of(speed: str, action: str, body: Body, parent: View | None, kind: str = "") -> Wanted:
-    callback = take_callback(body, "notifyHook")
+    callback = take_callback(body)
     found = speed_of(speed, body, parent)
     return Wanted(
         family=FAMILY,

@@ -4,7 +4,7 @@ from typing import Any
 
 from pronghorn.api.tasks import suno_acts
 from pronghorn.api.tasks.door import Answer, Asked, Handler, Routes, look_up, take
-from pronghorn.api.tasks.suno_order import FAMILY, envelope, missing, order, shown
+from pronghorn.api.tasks.suno_order import FAMILY, READ, envelope, missing, order, shown
 from pronghorn.api.tasks.suno_refusal import refused
 from pronghorn.convert.errors import Rendered
 from pronghorn.errors import BadRequest, PronghornError
@@ -35,7 +35,7 @@ WORDS = ("gpt_description_prompt", "prompt", "tags", "title")
 
 
 async def submit_music(asked: Asked) -> Answer:
-    body = asked.body()
+    body = asked.body(*READ)
     task = take(body, "task", str, "")
     _check_words(body)
     if task in SOURCES and not take(body, SOURCES[task], str, ""):
@@ -82,14 +82,14 @@ def _kind(task: str, body: dict[str, Any]) -> str:
 
 
 async def submit_lyrics(asked: Asked) -> Answer:
-    body = asked.body()
+    body = asked.body(*READ)
     if not take(body, "prompt", str, "").strip():
         raise BadRequest("prompt_empty", param="prompt")
     return envelope((await order(asked, "lyrics", body, "lyrics")).id)
 
 
 async def submit_concat(asked: Asked) -> Answer:
-    body = asked.body()
+    body = asked.body(*READ)
     if not take(body, "clip_id", str, ""):
         raise BadRequest("clip_id is empty", param="clip_id")
     return envelope((await order(asked, "concat", body, "concat")).id)

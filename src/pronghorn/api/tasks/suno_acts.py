@@ -6,7 +6,7 @@ What was made of a clip is paid for once; asked for again it is given again.
 import re
 
 from pronghorn.api.tasks.door import Answer, Asked, Routes, take
-from pronghorn.api.tasks.suno_order import FAMILY, envelope, order, owner, shown
+from pronghorn.api.tasks.suno_order import FAMILY, READ, envelope, order, owner, shown
 from pronghorn.commerce import targets
 from pronghorn.errors import AlreadyMade, BadRequest, UnsupportedMediaType
 from pronghorn.tasks.links import PREFIX
@@ -17,7 +17,7 @@ _OWN_LINK = re.compile(re.escape(PREFIX) + r"([\w-]+)/([\w.-]+)/([0-9a-f]+)", re
 
 
 async def upload_by_url(asked: Asked) -> Answer:
-    body = asked.body()
+    body = asked.body(*READ)
     url = take(body, "url", str, "").strip()
     if not url:
         raise BadRequest("url is empty", param="url")
@@ -41,7 +41,7 @@ async def upload_file(asked: Asked) -> Answer:
 
 
 async def create_persona(asked: Asked) -> Answer:
-    body = asked.body()
+    body = asked.body(*READ)
     for name in ("root_clip_id", "name"):
         if not take(body, name, str, ""):
             raise BadRequest(f"{name} is empty", param=name)
@@ -49,7 +49,7 @@ async def create_persona(asked: Asked) -> Answer:
 
 
 async def expand_tags(asked: Asked) -> Answer:
-    body = asked.body()
+    body = asked.body(*READ)
     if not take(body, "original_tags", str, "").strip():
         raise BadRequest("original_tags is empty", param="original_tags")
     return _raw(asked, await order(asked, "tags", body, "tags"))
@@ -72,7 +72,7 @@ async def midi(asked: Asked, clip: str) -> Answer:
 
 
 async def vox(asked: Asked, clip: str) -> Answer:
-    if take(asked.body(), "clip_id", str, clip) != clip:
+    if take(asked.body(*READ), "clip_id", str, clip) != clip:
         raise BadRequest("clip_id is not the clip of the path", param="clip_id")
     return await _act(asked, "vox", clip)
 

@@ -4,11 +4,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from pronghorn.api.tasks.door import Answer, Asked, take_callback
+from pronghorn.api.tasks.spelling import folded
 from pronghorn.errors import BadRequest
 from pronghorn.tasks.draft import Wanted
 from pronghorn.tasks.view import View
 
 FAMILY = "suno"
+READ = (
+    *("task", "task_id", "mv", "model", "gpt_description_prompt", "prompt", "tags", "title"),
+    *(
+        "stem_task",
+        "stem_type_group_name",
+        "persona_id",
+        "clips",
+        "clip_id",
+        "root_clip_id",
+        "artist_clip_id",
+    ),
+    *("continue_clip_id", "cover_clip_id", "overpainting_clip_id", "underpainting_clip_id"),
+    *("url", "name", "original_tags"),
+)
+"""All members that something depends on."""
 MOST_CLIPS = 50
 """That one request may name."""
 
@@ -20,7 +36,7 @@ async def order(
 
     Raises `AlreadyMade` if another task of the caller's is at what it `makes`.
     """
-    callback = take_callback(body, "notify_hook", "callBackUrl")
+    callback = take_callback(body)
     if parent is None and body.get("task_id"):
         parent = await asked.task(str(body["task_id"]), FAMILY)
         if parent is None:
@@ -50,9 +66,10 @@ async def _made(asked: Asked, body: dict[str, Any]) -> dict[str, View]:
 def _named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Members and the clips, or the persona, in them; also in those that are not invented yet."""
     for member, value in body.items():
-        if member.endswith("clip_id") or member == "persona_id":
+        kind = folded(member)
+        if kind.endswith("clipid") or kind == "personaid":
             names = [value]
-        elif member.endswith("clip_ids") or member == "clips":
+        elif kind.endswith("clipids") or kind == "clips":
             names = value if isinstance(value, list) else []
         else:
             continue

@@ -30,6 +30,11 @@ PARTS_OF_ONE = (
 )
 """Numbers from 0 to 1."""
 
+READ = (
+    *("gen_params", "prompt", "lyrics", "lyrics_type", "model_type", "config", "mode", "source", "song_id"),
+    *PARTS_OF_ONE,
+)
+"""All members that something depends on."""
 _LENGTH = re.compile(r"udio(\d{1,4})\b", re.ASCII)
 
 
@@ -69,13 +74,14 @@ async def query(asked: Asked) -> Answer:
 
 
 async def _order(asked: Asked) -> View:
-    body = asked.body()
-    callback = take_callback(body, "notify_hook", "callback_url")
+    body = asked.body(*READ)
+    callback = take_callback(body)
     params = take(body, "gen_params", dict, {})
     if not params:
         # Some clients send the members at the top.
         params = {name: value for name, value in body.items() if name != "gen_params"}
         body = {}
+    callback = take_callback(params) or callback
     _check(params)
     mode, parent = await _source(asked, params)
     kind = KINDS.get(mode, "music")

@@ -3,10 +3,12 @@
 A task's data are its clips, or the one object that it made: lyrics, a persona, or what `made_of_clip` holds.
 """
 
+import re
 import uuid
 from typing import Any
 
 from pronghorn.tasks.view import Link, View
+from pronghorn.vendors.suno import is_address
 from pronghorn.vendors.task import state_of
 from pronghorn.wire.suno import name_of_act
 
@@ -29,7 +31,7 @@ MEDIA = {
     "vocal_audio_url": "mp3",
     "stream_audio_url": "stream.mp3",
 }
-"""Members that are addresses, and how what is there is called."""
+"""Members that are addresses, and how what is there is called; others are called by their member."""
 ACCOUNT = ("user_id", "handle", "display_name", "avatar_image_url")
 """Members of a clip that say whose Suno account it is."""
 OWNER = ("user_display_name", "user_handle", "user_image_url")
@@ -92,13 +94,21 @@ def _clip(clip: dict[str, Any], number: int, task_id: str, link: Link) -> dict[s
 
 
 def _linked(item: dict[str, Any], number: int, link: Link) -> dict[str, Any]:
-    media = {name: end for name, end in MEDIA.items() if isinstance(item.get(name), str)}
-    return item | {name: link(f"{number}.{end}", item[name]) for name, end in media.items()}
+    """With links in place of all addresses."""
+    urls = {
+        name: value
+        for name, value in item.items()
+        if is_address(name, value) or (name in MEDIA and isinstance(value, str))
+    }
+    return item | {name: link(f"{number}.{_ending(name)}", url) for name, url in urls.items()}
+
+
+def _ending(member: str) -> str:
+    return MEDIA.get(member) or re.sub(r"[^A-Za-z0-9_]", "_", member)
 
 
 def _persona(data: dict[str, Any], link: Link) -> dict[str, Any]:
-    shown = _linked(data, 0, link)
-    shown |= dict.fromkeys((name for name in OWNER if name in data), "")
+    shown = _linked(data | dict.fromkeys((name for name in OWNER if name in data), ""), 0, link)
     if isinstance(clip := data.get("clip"), dict):
         shown["clip"] = _clip(clip, 1, "", link)
     if isinstance(clips := data.get("persona_clips"), list):
