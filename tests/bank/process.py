@@ -170,6 +170,7 @@ class Bank:
         self.plan = draw(seed)
         self.kills = 0
         self.looks = 0
+        self._looked = asyncio.Event()
         self._database = database
         self._folder = folder
         self._dice = random.Random(f"bank of processes {seed}")
@@ -177,13 +178,15 @@ class Bank:
     async def run(self) -> None:
         opening = Promises(_appends(self._folder / "promises-opening"))
         await open_accounts(self._database, self.plan.deposits, opening)
-        besides = [
-            asyncio.create_task(self._look_again_and_again()),
-            asyncio.create_task(self._lock_wallets()),
-        ]
+        looking = asyncio.create_task(self._look_again_and_again())
+        looking.add_done_callback(
+            lambda _: self._looked.set()
+        )  # one that failed says why, and is not waited for
+        besides = [looking, asyncio.create_task(self._lock_wallets())]
         try:
             async with asyncio.timeout(OVER_S):
                 await asyncio.gather(*(self._serve(number) for number in range(len(self.plan.servers))))
+                await self._looked.wait()
         finally:
             await stop(besides)
         for task in besides:
@@ -236,6 +239,7 @@ class Bank:
                 continue
             audit.look(books, self._promises(), self.plan.limits)
             self.looks += 1
+            self._looked.set()
 
     def _promises(self) -> Promises:
         found = Promises()

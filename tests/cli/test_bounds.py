@@ -40,6 +40,10 @@ WRONG: list[tuple[list[str], str, str, dict[str, Any]]] = [
         *("POST", "/accounts/ACCOUNT/adjust", {"amount_usd": "1", "note": NOTE}),
     ),
     (
+        ["account", "adjust", "ACCOUNT", "1", "--reference", ""],
+        *("POST", "/accounts/ACCOUNT/adjust", {"amount_usd": "1", "reference": ""}),
+    ),
+    (
         ["account", "adjust", "ACCOUNT", "9" * 400],
         *("POST", "/accounts/ACCOUNT/adjust", {"amount_usd": "9" * 400}),
     ),

@@ -56,6 +56,11 @@ def test_money_comes_and_goes_but_never_below_zero(cli: Cli, account: str) -> No
         assert "3.749999999" in cli.refused("account", "adjust", account, amount)
     assert cli.json("account", "adjust", account, "-3.749999999")["balance_usd"] == "0.00"
     assert "0.00" in cli.refused("account", "adjust", account, "-0.000000001")
+    for _ in range(2):
+        paid = cli.json("account", "adjust", account, "3", "--note", "invoice 7", "--reference", "inv-7")
+        assert paid["balance_usd"] == "3.00"
+    assert "reference" in cli.refused("account", "adjust", account, "4", "--reference", "inv-7")
+    cli.json("account", "adjust", account, "-3")
     assert cli.json("account", "show", account)["balance_usd"] == "0.00"
 
 

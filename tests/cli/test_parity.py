@@ -193,4 +193,4 @@ def test_a_field_that_is_new_would_be_missed() -> None:
     assert _fields(OPERATIONS["listEntries"]) == {
         *("account_id", "kind", "mode", "cursor", "limit", "since", "until")
     }
-    assert _fields(OPERATIONS["adjustAccount"]) == {"amount_usd", "note", "mode"}
+    assert _fields(OPERATIONS["adjustAccount"]) == {"amount_usd", "note", "mode", "reference"}

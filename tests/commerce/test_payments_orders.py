@@ -118,6 +118,22 @@ async def test_orders_that_nobody_paid_expire_and_money_may_still_come(shop: Sho
     assert len(await shop.paid_in()) == 2
 
 
+async def test_an_account_has_twenty_orders_that_wait_to_be_paid(shop: Shop) -> None:
+    wanted = {"account_id": shop.account, "amount_usd": "20.00", "provider": "epay"}
+    answers = await asyncio.gather(*(shop.manage("POST", "/orders", wanted) for _ in range(25)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 20 + [409] * 5
+    made = [answer.json() for answer in answers if answer.status_code == 201]
+    refused = await shop.manage("POST", "/orders", wanted | {"provider": "stripe"})
+    assert refused.status_code == 409 and shop.stripe.asked == [], "nobody is asked for nothing"
+    assert refused.json()["error"]["param"] == "account_id"
+    assert "pay one of them" in refused.json()["error"]["message"]
+    assert await shop.notify(shop.notice(made[0])) == (200, "success")
+    assert (await shop.manage("POST", "/orders", wanted)).status_code == 201, "one was paid"
+    assert (await shop.manage("POST", "/orders", wanted)).status_code == 409
+    shop.clock.advance(48 * 3600 + 1)
+    assert (await shop.manage("POST", "/orders", wanted)).status_code == 201, "the others have expired"
+
+
 async def test_time_is_the_clocks(shop: Shop) -> None:
     order = await shop.order("epay")
     shop.clock.advance(60)

@@ -163,6 +163,20 @@ async def test_a_plan_that_was_removed_meanwhile_is_a_top_up(shop: Shop) -> None
     await check_stayed_a_top_up(shop, order)
 
 
+@pytest.mark.parametrize(("waited_s", "bought"), [(2 * DAY_S, True), (2 * DAY_S + 1, False)])
+async def test_the_terms_of_an_order_hold_until_it_expires(shop: Shop, waited_s: int, bought: bool) -> None:
+    plan = await make_plan(shop)
+    order = await order_plan(shop, plan, "epay")
+    await shop.manage("PATCH", f"/plans/{plan}", {"price_usd": "90"})
+    shop.clock.advance(waited_s)
+    assert await shop.notify(shop.notice(order)) == (200, "success")
+    if bought:
+        assert await booked(shop) == [TOP_UP, PRICE, ALLOWANCE]
+    else:
+        assert "the order came to its end at" in await why_not(shop, order)
+        await check_stayed_a_top_up(shop, order)
+
+
 async def test_an_allowance_that_does_not_fit_leaves_a_top_up(shop: Shop) -> None:
     """Whatever stands in the way of the plan, not of the money."""
     order = await order_plan(shop, await make_plan(shop))

@@ -82,6 +82,76 @@ async def test_adjust_pays_in_and_takes_out(manage: Manage) -> None:
     assert (oldest["kind"], oldest["amount_usd"], oldest["note"]) == ("deposit", "5.00", "invoice 17")
 
 
+INV_7 = {"amount_usd": "3", "note": "invoice 7"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (INV_7, {"Idempotency-Key": "inv-7"}),
+        (INV_7 | {"reference": "inv-7"}, {}),
+        (INV_7 | {"reference": "inv-7"}, {"Idempotency-Key": "inv-7"}),
+        (INV_7 | {"reference": "七" * 255}, {}),
+        (INV_7 | {"reference": "inv-7", "amount_usd": "-3"}, {}),
+    ],
+)
+async def test_an_adjustment_with_a_reference_is_done_once(
+    manage: Manage, body: dict[str, str], headers: dict[str, str]
+) -> None:
+    account, other = await manage.account(usd="5.00"), await manage.account(usd="5.00")
+    left = "8.00" if body["amount_usd"] == "3" else "2.00"
+    for path in (f"/accounts/{account}/adjust", f"/accounts/{other}/adjust"):
+        answers = [await manage.call("POST", path, body, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].json() == answers[1].json()
+        assert answers[1].json()["balance_usd"] == left, "each account has references of its own"
+    booked = await manage.items(f"/entries?account_id={account}")
+    assert len(booked) == 2 and booked[0]["reference"].startswith("adjust:")
+    recorded = await manage.items(f"/audit?subject={account}&action=account.adjust")
+    assert recorded[0]["detail"]["reference"] == (headers | body).get("reference", "inv-7")
+    assert len(recorded) == 2
+
+
+@pytest.mark.parametrize(
+    "other", [{"amount_usd": "4"}, {"amount_usd": "-3"}, {"note": "invoice 8"}, {"mode": "test"}]
+)
+async def test_a_reference_is_not_used_for_another_adjustment(manage: Manage, other: dict[str, str]) -> None:
+    account = await manage.account(usd="5.00")
+    body = INV_7 | {"reference": "inv-7"}
+    await manage.post(f"/accounts/{account}/adjust", **body)
+    error = await manage.refused(409, "POST", f"/accounts/{account}/adjust", body | other)
+    assert error["param"] == "reference"
+    assert "used for 3.00 USD of live money" in error["message"]
+    assert (await manage.get(f"/accounts/{account}"))["balance_usd"] == "8.00"
+
+
+async def test_a_reference_that_was_refused_is_free(manage: Manage) -> None:
+    account = await manage.account(usd="1.00")
+    body = {"amount_usd": "-3", "reference": "inv-7"}
+    await manage.refused(402, "POST", f"/accounts/{account}/adjust", body)
+    await manage.post(f"/accounts/{account}/adjust", amount_usd="5")
+    assert (await manage.post(f"/accounts/{account}/adjust", **body))["balance_usd"] == "3.00"
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [({"reference": "a"}, "b"), ({"reference": ""}, None), ({"reference": "x" * 256}, None), ({}, "x" * 256)],
+)
+async def test_a_reference_is_one_and_not_too_long(
+    manage: Manage, body: dict[str, str], key: str | None
+) -> None:
+    account = await manage.account()
+    headers = {} if key is None else {"Idempotency-Key": key}
+    await manage.refused(400, "POST", f"/accounts/{account}/adjust", INV_7 | body, headers=headers)
+    assert (await manage.get(f"/accounts/{account}"))["balance_usd"] == "0.00"
+
+
+async def test_a_header_is_no_query_parameter(manage: Manage) -> None:
+    account = await manage.account()
+    path = f"/accounts/{account}/adjust?Idempotency-Key=inv-7"
+    assert (await manage.refused(400, "POST", path, INV_7))["param"] == "Idempotency-Key"
+
+
 async def test_adjust_of_test_money_leaves_live_money_alone(manage: Manage) -> None:
     account = await manage.account(usd="5.00")
     answered = await manage.post(f"/accounts/{account}/adjust", amount_usd="-999.99", mode="test")

@@ -9,6 +9,7 @@ import pytest_asyncio
 from sqlalchemy import select
 from tests.manage.installed import Document, Manage
 
+from pronghorn.ledger import holds
 from pronghorn.ledger.credit import Purse
 from pronghorn.ledger.pots import Window
 from pronghorn.store.models import BudgetLease, BudgetWindow
@@ -119,6 +120,25 @@ async def test_what_is_held_and_spent_shows_in_the_window_of_now(manage: Manage,
     purse.settle(10**8, 4 * 10**7)
     shown = await manage.get(path)
     assert (shown["spent_usd"], shown["held_usd"], shown["left_usd"]) == ("0.04", "0.00", "0.96")
+
+
+@pytest.mark.parametrize("scope", ["key", "account"])
+async def test_what_a_task_holds_shows_as_held_and_is_not_left(
+    manage: Manage, account: str, scope: str
+) -> None:
+    key = await key_of(manage, account)
+    await manage.post(f"/accounts/{account}/adjust", amount_usd="5")
+    subject = {"key": key["id"], "account": account}[scope]
+    made = await manage.post("/budgets", scope=scope, subject=subject, amount_usd="0.10", period="day")
+    (purse,) = purses_of(manage, key["id"])
+    assert isinstance(purse.pot, Window)
+    async with manage.gateway.database.write() as tx:
+        await holds.place(tx, f"task_{scope}", account, "live", 6 * 10**7, [purse.pot], now_ms=1)
+    shown = await manage.get(f"/budgets/{made['id']}")
+    assert (shown["spent_usd"], shown["held_usd"], shown["left_usd"]) == ("0.00", "0.06", "0.04")
+    asked = await manage.http.get("/api/usage/token", headers={"authorization": f"Bearer {key['key']}"})
+    left = asked.json()["data"]["total_available"]
+    assert left == (20_000 if scope == "key" else 2_470_000), "a key's own budget, or the account"
 
 
 async def test_a_lower_amount_holds_at_once_for_what_this_server_had_leased(

@@ -7,8 +7,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from pronghorn.errors import NoCredit
+from pronghorn.kit.clock import FakeClock
 from pronghorn.ledger import holds, pots, repository
 from pronghorn.ledger.audit import audit
+from pronghorn.ledger.budgets import Budget, Scope
+from pronghorn.ledger.credit import Credit, Standing
 from pronghorn.ledger.pots import AccountPot, Amounts, Window
 from pronghorn.store import Database
 from pronghorn.store.models import Account, Entry, Hold
@@ -47,10 +50,10 @@ async def wallet(database: Database) -> Amounts:
         return (await pots.account_amounts(tx, ["acc_1"], "live"))["acc_1"]
 
 
-async def spent_and_leased(database: Database, window: Window) -> tuple[int, int]:
+async def spent_and_held(database: Database, window: Window) -> tuple[int, int]:
     async with database.read() as tx:
         found = await window.amounts(tx)
-    return found.spent, found.leased
+    return found.spent, found.held
 
 
 async def assert_clean(database: Database) -> None:
@@ -62,14 +65,14 @@ async def test_a_hold_is_placed_posted_and_never_again(funded: Database) -> None
     assert await place(funded, "task_1", 400, DAY, MONTH)
     assert not await place(funded, "task_1", 400, DAY, MONTH)
     assert await wallet(funded) == Amounts(balance=600, leased=0, leased_here=0, held=400, spent=0)
-    assert await spent_and_leased(funded, DAY) == (0, 400)
+    assert await spent_and_held(funded, DAY) == (0, 400)
     await assert_clean(funded)
     assert await post(funded, "task_1", 150)
     assert not await post(funded, "task_1", 150)
     assert not await void(funded, "task_1")
     assert await wallet(funded) == Amounts(balance=850, leased=0, leased_here=0, held=0, spent=150)
-    assert await spent_and_leased(funded, DAY) == (150, 0)
-    assert await spent_and_leased(funded, MONTH) == (150, 0)
+    assert await spent_and_held(funded, DAY) == (150, 0)
+    assert await spent_and_held(funded, MONTH) == (150, 0)
     await assert_clean(funded)
 
 
@@ -78,7 +81,7 @@ async def test_a_void_gives_all_back_and_leaves_no_entry(funded: Database) -> No
     assert await void(funded, "task_1")
     assert not await post(funded, "task_1", 1)
     assert await wallet(funded) == Amounts(1_000, 0, 0, 0, 0)
-    assert await spent_and_leased(funded, DAY) == (0, 0)
+    assert await spent_and_held(funded, DAY) == (0, 0)
     async with funded.read() as tx:
         assert (await tx.scalars(select(Entry.kind))).all() == ["deposit"]
 
@@ -93,7 +96,7 @@ async def test_what_is_not_there_is_not_held(
     with pytest.raises(NoCredit, match=word):
         await place(funded, "task_1", amount, *windows)
     assert await wallet(funded) == Amounts(1_000, 0, 0, 0, 0)
-    assert [await spent_and_leased(funded, window) for window in windows] == [(0, 0)] * len(windows)
+    assert [await spent_and_held(funded, window) for window in windows] == [(0, 0)] * len(windows)
     async with funded.read() as tx:
         assert (await tx.scalars(select(Hold.id))).all() == []
 
@@ -125,7 +128,7 @@ async def test_poll_callback_cancel_and_deadline_at_once_resolve_a_hold_once(fun
         assert sum(await asyncio.gather(*ways)) == 1
     found = await wallet(funded)
     assert (found.held, found.balance + found.spent) == (0, 1_000)
-    assert await spent_and_leased(funded, MONTH) == (found.spent, 0)
+    assert await spent_and_held(funded, MONTH) == (found.spent, 0)
     await assert_clean(funded)
 
 
@@ -137,3 +140,25 @@ async def test_what_a_server_has_leased_is_not_held_twice(funded: Database) -> N
     assert await place(funded, "task_1", 300)
     assert await wallet(funded) == Amounts(0, 700, 0, 300, 0)
     await assert_clean(funded)
+
+
+@pytest.mark.parametrize(("scope", "subject"), [("key", "key_1"), ("account", "acc_1")])
+async def test_what_a_hold_has_of_a_budget_is_held_and_not_left(
+    funded: Database, scope: Scope, subject: str
+) -> None:
+    credit = Credit(funded, "server-1", 1, FakeClock(0.0))
+    budget = Budget(credit, id="bud_3", scope=scope, subject=subject, mode="live", amount=600)
+    purse = budget.purse(0.0)
+    await place(funded, "task_1", 350, budget.window(0.0))
+    await credit.fill(purse, 50)
+    purse.take(50)
+    assert await credit.standing_of(budget.window(0.0)) == Standing(balance=200, held=400, spent=0, leased=50)
+    await credit.fill(purse, 300)
+    assert purse.free == 200, "what is held is not leased"
+    purse.take(200)
+    standing = await credit.standing_of(budget.window(0.0))
+    assert standing == Standing(balance=0, held=600, spent=0, leased=250)
+    refused = budget.refusal(standing, 1, purse.free, 0.0)
+    assert "used up: 0.00 of 0.0000006 USD spent and 0.0000006 USD held for open requests" in refused.message
+    await post(funded, "task_1", 100)
+    assert await credit.standing_of(budget.window(0.0)) == Standing(250, 250, 100, 250)

@@ -118,3 +118,17 @@ async def test_leases_returns_and_withdrawals_at_once_keep_the_sum(funded: Datab
     withdrawn = sum(await asyncio.gather(*(trade(number) for number in range(8))))
     assert withdrawn > 0
     assert sum(await amounts(funded)) == DEPOSIT - withdrawn
+
+
+@pytest.mark.parametrize("amount", [50, -50])
+async def test_an_adjustment_that_is_sent_twenty_times_at_once_is_done_once(
+    funded: Database, amount: int
+) -> None:
+    async def adjust() -> bool:
+        async with funded.write() as tx:
+            return await repository.adjust(
+                tx, "acc_1", "live", amount, note="", now_ms=1, reference="adjust:1"
+            )
+
+    assert sum(await asyncio.gather(*(adjust() for _ in range(20)))) == 1
+    assert sum(await amounts(funded)) == DEPOSIT + amount

@@ -107,10 +107,15 @@ async def adjust(
     account_id: str,
     amount_usd: Annotated[str, typer.Argument(help="Such as 5.00; negative takes out.")],
     note: str = "",
+    reference: Annotated[
+        str | None, typer.Option(help="Your own name for it: typed again with the same one, it pays once.")
+    ] = None,
     test: TestMode = False,
 ) -> Account:
     """Pay money in, or take it out."""
-    adjustment = given.new(Adjustment, amount_usd=amount_usd, note=note, mode=_mode(test))
+    adjustment = given.new(
+        Adjustment, amount_usd=amount_usd, note=note, mode=_mode(test), reference=reference
+    )
     try:
         async with on.change() as tx:
             await accounts.adjust(tx, on.act, account_id, adjustment)

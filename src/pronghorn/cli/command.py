@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pronghorn.accounts.secrets import SecretError
 from pronghorn.cli.installation import opened
 from pronghorn.errors import BadRequest, PronghornError
 from pronghorn.manage.paging import DEFAULT_LIMIT, MAX_LIMIT, window
@@ -98,6 +97,7 @@ def command(app: typer.Typer, name: str, *columns: str, **settings: Any) -> Call
                 if _PART.keys() <= given.keys():
                     given["part"] = window(**{name: given.pop(name) for name in _PART})
                 async with opened(data, config, url) as installation:
+                    await installation.check_secret()
                     return await work(installation, **given)
 
             result = _run(carry_out)
@@ -142,7 +142,7 @@ def _run(work: Callable[[], Awaitable[Any]]) -> Any:
         return asyncio.run(awaited())
     except PronghornError as error:
         message = error.message
-    except (SettingsError, SecretError) as error:
+    except SettingsError as error:
         message = str(error)
     Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/red] {_plain(message)}", highlight=False)
     raise typer.Exit(1)

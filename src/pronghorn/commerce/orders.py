@@ -1,24 +1,26 @@
 """Orders: top-ups and plans that are paid at a payment provider, from the first wish to the money in the wallet.
 
 What an order costs and brings is written down once, when it is placed. A provider's notice only says that it was
-paid; the amounts are those of the order. An order of a plan is a top-up by its price, which buys the plan at once.
+paid; the amounts are those of the order. An order of a plan is a top-up by its price, which buys the plan at once if
+it is paid before it expires.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from pronghorn.accounts.act import Act
 from pronghorn.commerce import epay, invitations, plans, purchases, stripe_checkout
 from pronghorn.commerce.checkout import Bill, Checkout, Ended, Paid
 from pronghorn.commerce.plans import Offer
-from pronghorn.errors import BadRequest
+from pronghorn.errors import BadRequest, Conflict
 from pronghorn.kit.currency import Rate, format_minor, parse_rate
 from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_usd, parse_usd
 from pronghorn.ledger import repository
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
 from pronghorn.store.models import Account, Order
@@ -31,6 +33,8 @@ Outcome = Literal["paid", "repeated", "refused", "unknown", "ended", "ignored"]
 
 EXPIRES_AFTER_MS = 48 * 60 * 60 * 1000
 """Longer than any provider keeps a checkout open."""
+MOST_OPEN = 20
+"""Orders of one account that wait to be paid."""
 
 _BEGIN: dict[str, Callable[[Settings, Bill], Awaitable[Checkout]]] = {
     stripe_checkout.NAME: stripe_checkout.begin,
@@ -99,8 +103,8 @@ async def place(database: Database, settings: Settings, act: Act, wanted: Wanted
 
     The one way in for all doors: the management API, the command line, and a user's own top-up, where the door passes
     an account that the user may pay for and `Act("user:<id>", now_ms)`. Raises `BadRequest` with `param`
-    (`account_id`, `amount_usd`, `plan`, `provider`, `currency`, `method`), and `Unavailable` if the provider does not
-    answer.
+    (`account_id`, `amount_usd`, `plan`, `provider`, `currency`, `method`), `Conflict` if too many wait to be paid, and
+    `Unavailable` if the provider does not answer.
 
     Opens its own transactions, since none stays open while a provider is asked. The order is written down when the
     provider has answered: until then nobody knows an address where it could be paid.
@@ -117,10 +121,25 @@ async def place(database: Database, settings: Settings, act: Act, wanted: Wanted
                 f"account_id: there is no account {wanted.account_id!r}; GET /manage/v1/accounts lists them",
                 param="account_id",
             )
+        await _check_room(tx, wanted.account_id, act.now_ms)
     checkout = await _BEGIN[wanted.provider](settings, new)
     async with database.write() as tx:
+        # Many at once have all seen room for one: here they come one after the other.
+        await AccountPot(wanted.account_id, "live").lock(tx)
+        await _check_room(tx, wanted.account_id, act.now_ms)
         await _write_down(tx, act, wanted, new, checkout)
     return Placed(new.order_id, format_minor(new.price_minor, new.currency), new.currency, checkout)
+
+
+async def _check_room(tx: Tx, account_id: str, now_ms: int) -> None:
+    is_open = (Order.status == "open", Order.created_ms >= now_ms - EXPIRES_AFTER_MS)
+    waiting = await tx.scalar(select(func.count()).where(Order.account_id == account_id, *is_open))
+    if (waiting or 0) >= MOST_OPEN:
+        raise Conflict(
+            f"{waiting} orders of this account wait to be paid, and no more than {MOST_OPEN} may; pay one of them, "
+            "or wait: an order that nobody pays expires after 48 hours",
+            param="account_id",
+        )
 
 
 async def _write_down(tx: Tx, act: Act, wanted: Wanted, new: Bill, checkout: Checkout) -> None:
@@ -202,7 +221,7 @@ async def settle(tx: Tx, act: Act, provider: str, paid: Paid) -> Outcome:
     )
     await act.record(tx, "order.pay", order.id, amount_usd=format_usd(order.amount), **facts)
     if order.plan is not None:
-        await purchases.carry_out(tx, act, order)
+        await purchases.carry_out(tx, act, order, order.created_ms + EXPIRES_AFTER_MS)
     return "paid"
 
 

@@ -13,6 +13,7 @@ from pronghorn.accounts.act import Act
 from pronghorn.commerce import plans
 from pronghorn.commerce.plans import Offer
 from pronghorn.errors import BadRequest, Conflict, IdempotencyMismatch
+from pronghorn.kit.clock import iso
 from pronghorn.kit.currency import parse_rate
 from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_usd
@@ -58,10 +59,15 @@ async def from_balance(tx: Tx, act: Act, account_id: str, plan: str, key: str = 
     return Bought(order.id, await _begin(tx, act, order, f"order:{order.id}"), False)
 
 
-async def carry_out(tx: Tx, act: Act, order: Any) -> None:
-    """Buy the plan of an order whose money has just come in; if that is impossible the audit says why."""
+async def carry_out(tx: Tx, act: Act, order: Any, until_ms: int) -> None:
+    """Buy the plan of an order whose money has just come in; if that is impossible the audit says why.
+
+    `until_ms`: so long its terms hold. Else whoever keeps an order could buy at an old price for ever.
+    """
     try:
         async with tx.begin_nested():
+            if act.now_ms > until_ms:
+                raise BadRequest(f"plan: the order came to its end at {iso(until_ms / 1000)}", param="plan")
             await _begin(tx, act, order, f"plan:{order.id}")
     except BadRequest as error:
         log.warning("order.plan_refused", order=order.id, plan=order.plan, reason=error.message)

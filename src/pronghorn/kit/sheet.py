@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet compute a cell instead of showing it."""
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+"""What makes a spreadsheet compute a cell instead of showing it; some read the full-width signs as the plain ones."""
 
 
 def sheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -12,13 +12,11 @@ from sqlalchemy import delete, insert, select, update
 from pronghorn.errors import NoCredit
 from pronghorn.kit.money import format_usd
 from pronghorn.ledger import pots
-from pronghorn.ledger.pots import AccountPot, Window, dialect_insert
+from pronghorn.ledger.pots import HOLD_EPOCH, AccountPot, Window, dialect_insert
 from pronghorn.ledger.repository import account_book
 from pronghorn.store import Tx
 from pronghorn.store.models import BudgetLease, Entry, Hold, Wallet
 
-_EPOCH = 0
-"""Of the leases that a hold has of windows: it is no server, and lives once."""
 _NO_SHARE = 10**30
 """A hold takes what it needs and nothing in advance."""
 
@@ -52,7 +50,7 @@ async def place(
     if not taken.rowcount:
         raise NoCredit(f"less than {format_usd(amount)} USD of this account's balance is free; top up")
     for window in sorted(windows, key=lambda window: window.name):
-        if amount and await window.lease(tx, hold_id, _EPOCH, need=amount, share=_NO_SHARE) < amount:
+        if amount and await window.lease(tx, hold_id, HOLD_EPOCH, need=amount, share=_NO_SHARE) < amount:
             raise NoCredit(
                 f"less than {format_usd(amount)} USD of the budget of this {window.scope} is free",
                 detail={"scope": window.scope, "limit_usd": format_usd(window.limit)},
@@ -86,10 +84,10 @@ async def _resolve(tx: Tx, hold_id: str, state: str, charge: int, now_ms: int) -
     wallet = AccountPot(row.account_id, row.mode)
     await wallet.pay(tx, row.amount - charge)
     if charge:
-        await wallet.spend(tx, hold_id, _EPOCH, charge)
+        await wallet.spend(tx, hold_id, HOLD_EPOCH, charge)
         await tx.execute(insert(Entry).values(_entry(row, hold_id, charge, now_ms)))
     for name in sorted(row.windows):
-        await pots.spend_window(tx, name, hold_id, _EPOCH, charge)
+        await pots.spend_window(tx, name, hold_id, HOLD_EPOCH, charge)
     await tx.execute(delete(BudgetLease).where(BudgetLease.server == hold_id))
     return True
 

@@ -26,6 +26,8 @@ from pronghorn.store.models import (
 
 NEEDS_IN_A_SLICE = 4
 """A slice is leased ahead only if it is worth so many requests; else each of them asks the database."""
+HOLD_EPOCH = 0
+"""Of what a hold in the database has of a window, by its own name: it lives once. A server's lives begin at 1."""
 
 
 class Amounts(NamedTuple):
@@ -134,8 +136,7 @@ class Window:
 
     async def lease(self, tx: Tx, server: str, epoch: int, *, need: int, share: int) -> int:
         found = await self._locked(tx)
-        left = self.limit - found.spent - found.leased
-        slice_ = _slice(left, need, share)
+        slice_ = _slice(found.balance, need, share)
         if slice_ <= 0 or not await is_newest(tx, server, epoch):
             return 0
         lease = window_lease(self.budget_id, self.start_ms, server, epoch)
@@ -166,15 +167,14 @@ class Window:
         if spent is None:
             spent = await self._spent_before(tx)
         is_here = (BudgetLease.server == server) & (BudgetLease.epoch == epoch)
-        leased, here = (
-            await tx.execute(
-                select(
-                    func.coalesce(func.sum(BudgetLease.amount), 0),
-                    func.coalesce(func.sum(case((is_here, BudgetLease.amount), else_=0)), 0),
-                ).where(BudgetLease.budget_id == self.budget_id, BudgetLease.start_ms == self.start_ms)
-            )
-        ).one()
-        return Amounts(self.limit - spent - int(leased), int(leased), int(here), 0, spent)
+        is_held = BudgetLease.epoch == HOLD_EPOCH
+        sums = [
+            func.coalesce(func.sum(case((which, BudgetLease.amount), else_=0)), 0)
+            for which in (~is_held, is_here, is_held)
+        ]
+        of_it = (BudgetLease.budget_id == self.budget_id, BudgetLease.start_ms == self.start_ms)
+        leased, here, held = map(int, (await tx.execute(select(*sums).where(*of_it))).one())
+        return Amounts(self.limit - spent - leased - held, leased, here, held, spent)
 
     async def _locked(self, tx: Tx) -> Amounts:
         """What there is, with the row locked, which is made if there is none yet."""

@@ -17,8 +17,27 @@ async def open_wallet(tx: Tx, account_id: str, mode: str) -> None:
     await tx.execute(insert(Wallet).values(account_id=account_id, mode=mode, balance=0, spent=0))
 
 
-async def adjust(tx: Tx, account_id: str, mode: str, amount: int, *, note: str, now_ms: int) -> None:
-    """Pay in (`amount` > 0) or take out. Raises `NoCredit` if less than that is free, `Conflict` on overflow."""
+async def adjust(
+    tx: Tx, account_id: str, mode: str, amount: int, *, note: str, now_ms: int, reference: str | None = None
+) -> bool:
+    """Pay in (`amount` > 0) or take out, once for each `reference`: False if it was done before.
+
+    Raises `NoCredit` if less than that is free, `Conflict` on overflow: the transaction must be rolled back then.
+    """
+    book = account_book(account_id)
+    values = {
+        "created_ms": now_ms,
+        "mode": mode,
+        "kind": "deposit" if amount > 0 else "withdrawal",
+        "debit": "funding" if amount > 0 else book,
+        "credit": book if amount > 0 else "funding",
+        "amount": abs(amount),
+        "reference": reference,
+        "note": note,
+    }
+    written = await tx.execute(dialect_insert(tx)(Entry).values(values).on_conflict_do_nothing())
+    if not written.rowcount:
+        return False
     moved = await tx.execute(
         update(Wallet)
         .where(Wallet.account_id == account_id, Wallet.mode == mode)
@@ -29,18 +48,7 @@ async def adjust(tx: Tx, account_id: str, mode: str, amount: int, *, note: str, 
         if amount > 0:
             raise Conflict(f"adding {format_usd(amount)} USD would exceed the largest balance")
         raise NoCredit(f"less than {format_usd(-amount)} USD is free in this account")
-    book = account_book(account_id)
-    await tx.execute(
-        insert(Entry).values(
-            created_ms=now_ms,
-            mode=mode,
-            kind="deposit" if amount > 0 else "withdrawal",
-            debit="funding" if amount > 0 else book,
-            credit=book if amount > 0 else "funding",
-            amount=abs(amount),
-            note=note,
-        )
-    )
+    return True
 
 
 async def pay_in(

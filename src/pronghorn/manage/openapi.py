@@ -16,7 +16,7 @@ from pronghorn.manage.problems import Problem
 EXAMPLES: dict[str, dict[str, Any]] = {
     "createAccount": {"name": "Team A", "group": "default"},
     "changeAccount": {"group": "default", "rpm": 600, "tpm": None},
-    "adjustAccount": {"amount_usd": "5.00", "note": "invoice 17"},
+    "adjustAccount": {"amount_usd": "5.00", "note": "invoice 17", "reference": "invoice-17"},
     "putMember": {"user_id": "usr_4fGh1Jk2Lm3Np4Qr", "role": "admin"},
     "createKey": {
         "account_id": "acc_4fGh1Jk2Lm3Np4Qr",

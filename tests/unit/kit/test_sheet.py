@@ -7,8 +7,10 @@ import pytest
 
 from pronghorn.kit.sheet import cell, sheet
 
+FORMULAS = ["=1", "+1", "-1", "@SUM(A1)", "\t1", "\r1", "\n=1", "＝1", "＋1", "－1", "＠SUM(A1)"]
 
-@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=cmd|"/c calc"!A1', "-"])
+
+@pytest.mark.parametrize("value", [*FORMULAS, '=cmd|"/c calc"!A1', "-"])
 def test_what_would_be_a_formula_is_text(value: str) -> None:
     assert cell(value) == f"'{value}"
 
@@ -26,6 +28,6 @@ def test_a_sheet_is_read_back_as_it_was() -> None:
 
 
 def test_no_cell_of_a_sheet_begins_a_formula() -> None:
-    text = sheet(["a"], [[value] for value in ("=1", "+1", "-1", "@1", "\t1", "\r1")])
+    text = sheet(["a"], [[value] for value in FORMULAS])
     cells = [row[0] for row in csv.reader(io.StringIO(text, newline=""))]
-    assert not any(value.startswith(("=", "+", "-", "@", "\t", "\r")) for value in cells)
+    assert cells == ["a", *(f"'{value}" for value in FORMULAS)]

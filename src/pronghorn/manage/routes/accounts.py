@@ -1,21 +1,34 @@
 """Accounts and their members."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 
 from pronghorn.commerce.welcome import welcome_by_operator
+from pronghorn.errors import BadRequest
 from pronghorn.manage.context import ManageContext
 from pronghorn.manage.fields import Mode
 from pronghorn.manage.paging import Page
 from pronghorn.manage.routes.given import Actor, Context, Part
 from pronghorn.manage.services import accounts, memberships
-from pronghorn.manage.services.accounts import Account, AccountChange, Adjustment, NewAccount
+from pronghorn.manage.services.accounts import (
+    MAX_REFERENCE,
+    Account,
+    AccountChange,
+    Adjustment,
+    NewAccount,
+)
 from pronghorn.manage.services.memberships import Member, NewMember
 
 _TAGS = ["accounts"]
+_IdempotencyKey = HeaderParameter(
+    name="Idempotency-Key",
+    min_length=1,
+    max_length=MAX_REFERENCE,
+    description="The same as `reference` in the body.",
+)
 
 
 @post("/accounts", operation_id="createAccount", summary="Open an account", tags=_TAGS)
@@ -64,8 +77,16 @@ async def change(
     status_code=200,
 )
 async def adjust(
-    context: Context, act: Actor, account_id: FromPath[str], data: JSONBody[Adjustment]
+    context: Context,
+    act: Actor,
+    account_id: FromPath[str],
+    data: JSONBody[Adjustment],
+    key: Annotated[str | None, _IdempotencyKey] = None,
 ) -> Account:
+    if key is not None:
+        if data.reference not in (None, key):
+            raise BadRequest("reference differs from Idempotency-Key; send one of them", param="reference")
+        data.reference = key
     if accounts.adjustment_nano(data) < 0:
         async with context.read() as tx:
             await accounts.get(tx, account_id)

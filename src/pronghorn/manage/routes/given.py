@@ -7,7 +7,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.params import PathParameter, QueryParameter, SkipValidation
+from litestar.params import HeaderParameter, PathParameter, QueryParameter, SkipValidation
 from litestar.typing import FieldDefinition
 
 from pronghorn.accounts.act import Act
@@ -42,7 +42,8 @@ async def require_admin(connection: Connection, _handler: BaseRouteHandler) -> N
 
 async def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """A filter with a typing error would list everything instead; of one given twice, one would not count."""
-    parameters = {_query_name(field) for field in handler.parsed_fn_signature.parameters.values()}
+    fields = handler.parsed_fn_signature.parameters.values()
+    parameters = {_query_name(field) for field in fields if not _is_header(field)}
     known = parameters - {*DEPENDENCIES, *connection.path_params, "data", "request"}
     if "part" in parameters:
         known |= {"cursor", "limit", "since", "until"}
@@ -52,6 +53,10 @@ async def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler
             raise BadRequest(f"{name}: there is no such query parameter; {takes}", param=name)
         if len(values) > 1:
             raise BadRequest(f"{name}: give this query parameter once", param=name)
+
+
+def _is_header(field: FieldDefinition) -> bool:
+    return isinstance(field.kwarg_definition, HeaderParameter)
 
 
 def _query_name(field: FieldDefinition) -> str:

@@ -1,5 +1,6 @@
 """Accounts: who pays. Each has a live and a test wallet; money comes and goes by `adjust` alone."""
 
+import hashlib
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -21,6 +22,15 @@ from pronghorn.store import models as table
 
 TEST_MONEY = 1_000 * NANO_PER_USD
 MODES: tuple[Literal["live"], Literal["test"]] = ("live", "test")
+MAX_REFERENCE = 255
+Reference = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_REFERENCE,
+        description="Your own name for it: sent again with the same one, it is done once.",
+    ),
+]
 
 
 class NewAccount(NewLimits, forbid_unknown_fields=True):
@@ -40,6 +50,7 @@ class Adjustment(Struct, forbid_unknown_fields=True):
     ]
     note: Note = ""
     mode: Mode = "live"
+    reference: Reference | None = None
 
 
 class Lease(Struct):
@@ -157,11 +168,17 @@ def adjustment_nano(adjustment: Adjustment) -> int:
 
 
 async def adjust(tx: Tx, act: Act, account_id: str, adjustment: Adjustment) -> None:
-    """Raises `NoCredit` when less than that is free here: what servers have leased is not."""
+    """Once for each `reference`. Raises `Conflict` if that was used for another adjustment of this account.
+
+    Raises `NoCredit` when less than that is free here: what servers have leased is not.
+    """
     await get(tx, account_id)
-    nano, mode = adjustment_nano(adjustment), adjustment.mode
+    nano, mode, note = adjustment_nano(adjustment), adjustment.mode, adjustment.note
+    reference = None if adjustment.reference is None else _booked_as(account_id, adjustment.reference)
     try:
-        await repository.adjust(tx, account_id, mode, nano, note=adjustment.note, now_ms=act.now_ms)
+        is_new = await repository.adjust(
+            tx, account_id, mode, nano, note=note, now_ms=act.now_ms, reference=reference
+        )
     except NoCredit as error:
         found = (await pots.account_amounts(tx, [account_id], mode))[account_id]
         leased = f"; servers hold another {format_usd(found.leased)} USD" if found.leased else ""
@@ -171,6 +188,26 @@ async def adjust(tx: Tx, act: Act, account_id: str, adjustment: Adjustment) -> N
         ) from error
     except Conflict as error:
         raise Conflict(f"amount_usd: {error.message}", param="amount_usd") from error
+    if not is_new:
+        await _check_repeated(tx, reference, (nano, mode, note))
+        return
+    named = {} if reference is None else {"reference": adjustment.reference}
     await act.record(
-        tx, "account.adjust", account_id, amount_usd=format_usd(nano), mode=mode, note=adjustment.note
+        tx, "account.adjust", account_id, amount_usd=format_usd(nano), mode=mode, note=note, **named
     )
+
+
+def _booked_as(account_id: str, reference: str) -> str:
+    """Of a length that the ledger holds, and nobody else's: two accounts may be given the same reference."""
+    return f"adjust:{hashlib.sha256(f'{account_id}:{reference}'.encode()).hexdigest()}"
+
+
+async def _check_repeated(tx: Tx, reference: str | None, asked: tuple[int, Mode, str]) -> None:
+    entry = (await tx.execute(select(table.Entry).where(table.Entry.reference == reference))).one()
+    nano = entry.amount if entry.kind == "deposit" else -entry.amount
+    if asked != (nano, entry.mode, entry.note):
+        raise Conflict(
+            f"reference: it was used for {format_usd(nano)} USD of {entry.mode} money, or with another note (entry "
+            f"{entry.id}); send the same again, or use a reference of its own",
+            param="reference",
+        )
