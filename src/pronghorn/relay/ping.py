@@ -14,6 +14,7 @@ from pronghorn.convert.turn import Json, Message, Text, Turn
 from pronghorn.errors import UpstreamError, UpstreamRejected
 from pronghorn.relay.endpoints import JSON
 from pronghorn.routing import Candidate, Channel
+from pronghorn.routing.snapshot import spellings
 from pronghorn.upstream import Call, request_head
 from pronghorn.vendors import Unsigned
 
@@ -87,8 +88,8 @@ def said(error: UpstreamError, body: bytes, candidate: Candidate, token: str | N
         return text
     # What is masked may hold a colon between two secrets, as Amazon's do.
     credential = channel.credential(candidate.place)
-    for secret in (credential, *credential.split(":"), token or ""):
-        words = words.replace(secret, "***") if len(secret) >= 6 else words
+    for secret in spellings((credential, *credential.split(":"), token or "")):
+        words = words.replace(secret.decode(), "***")
     masked = re.sub(re.escape(channel.origin.host), "***", words, flags=re.IGNORECASE)
     plain = "".join([letter if letter.isprintable() else " " for letter in masked[:MAX_WORDS]])
     return f"{text}; its words: {plain}"

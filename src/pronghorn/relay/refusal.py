@@ -123,10 +123,21 @@ def _details(error: _Error, name: str) -> list[Any]:
 
 
 def scrubbed(body: bytes, channel: Channel) -> bytes:
-    """Host names are the same in any letters."""
+    """Host names are the same in any letters, and JSON may write each letter in escapes."""
+    if b"\\" in body:
+        body = _without_escapes(body, channel)
     for secret in channel.secrets:
         body = body.replace(secret, b"***")
     return re.sub(re.escape(channel.origin.host.encode()), b"***", body, flags=re.IGNORECASE)
+
+
+def _without_escapes(body: bytes, channel: Channel) -> bytes:
+    """`body` written anew, if escapes hide a secret in it."""
+    try:
+        plain = msgspec.json.encode(msgspec.json.decode(body))
+    except (ValueError, RecursionError):
+        return body
+    return plain if any(plain.count(secret) > body.count(secret) for secret in channel.secrets) else body
 
 
 def _retry_after_s(answer: Answer, error: _Error | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
@@ -73,7 +74,8 @@ class Channel:
         """What the operator pays there, in millionths of the list price."""
         self.gate = gate
         """None: nothing is limited."""
-        self.secrets = [credential.encode() for credential in credentials if len(credential) >= 6]
+        self.secrets = spellings(credentials)
+        """What no caller may be shown."""
         self._credentials = list(credentials) or [""]
         self.vitals = vitals or Vitals()
         self.healths = [self.vitals.credential(credential) for credential in self._credentials]
@@ -158,6 +160,16 @@ def tiers_of(
         cost = channel.cost_ppm if policy == "price" else 0
         by_place.setdefault((rank(channel), -channel.priority, cost), []).append(channel)
     return [Tier(by_place[place], policy) for place in sorted(by_place)]
+
+
+def spellings(credentials: Sequence[str]) -> list[bytes]:
+    """As a vendor may repeat them in its words: plain, as a part of an address, in base64."""
+    found: dict[bytes, None] = {}
+    for credential in credentials:
+        if len(credential) >= 6:
+            plain = credential.encode()
+            found |= dict.fromkeys((plain, quote(credential, safe="").encode(), b64encode(plain)))
+    return list(found)
 
 
 class Model:

@@ -1,6 +1,9 @@
 """What a vendor's error means: the caller's fault is passed on and scrubbed, all else is ours to say."""
 
+import json
+from base64 import b64encode
 from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -120,6 +123,21 @@ def test_words_about_the_request_are_passed_on() -> None:
     assert isinstance(found, UpstreamRejected)
     assert msgspec.json.decode(found.body) == error(param="messages", code="odd")
     assert found.content_type == b"application/json; x=1"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        CREDENTIAL.replace("-", "\\u002d"),
+        "".join(f"\\u{ord(letter):04x}" for letter in CREDENTIAL),
+        quote(CREDENTIAL, safe=""),
+        b64encode(CREDENTIAL.encode()).decode(),
+    ],
+)
+def test_nor_is_our_credential_in_other_words(written: str) -> None:
+    found = read(400, b'{"error":{"message":"Bearer %b is odd","code":"x"}}' % written.encode())
+    assert isinstance(found, UpstreamRejected)
+    assert json.loads(found.body)["error"]["message"] == "Bearer *** is odd"
 
 
 @pytest.mark.parametrize("secret", [CREDENTIAL, HOST, HOST.upper(), HOST.title()])

@@ -4,6 +4,7 @@ import pytest
 from tests.unit.routing.making import CREDENTIAL, HOST, channel, grant, model, snapshot
 
 from pronghorn import vendors
+from pronghorn.routing.snapshot import spellings
 from pronghorn.routing.tier import Tier
 from pronghorn.upstream import Origin
 
@@ -128,4 +129,5 @@ def test_a_turn_goes_to_the_dialect_that_the_vendor_speaks(
 
 
 def test_short_credentials_are_not_looked_for_in_answers() -> None:
-    assert channel(credentials=["abc", "long-enough"]).secrets == [b"long-enough"]
+    assert channel(credentials=["abc", "long-enough"]).secrets == [b"long-enough", b"bG9uZy1lbm91Z2g="]
+    assert spellings(["a/b:cdef"]) == [b"a/b:cdef", b"a%2Fb%3Acdef", b"YS9iOmNkZWY="]
