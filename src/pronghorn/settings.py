@@ -7,15 +7,20 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
 from pronghorn.kit.currency import parse_rate
 from pronghorn.kit.money import parse_usd
+from pronghorn.kit.network import parse_network
 
 ENVIRONMENT_PREFIX = "PRONGHORN_"
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+LONGEST_S = 1_000_000_000
+"""Some thirty years: whoever means for ever can say so, and no clock overflows."""
+Positive = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_S)]
+PositiveOrZero = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 LISTS = frozenset(("fetch_allow", "top_up_rates", "trusted_proxies"))
@@ -30,7 +35,11 @@ SECRET_FIELDS = frozenset(
         "stripe_webhook_secret",
     )
 )
-"""What no log and no error shows."""
+"""What no log, no error and no list of processes shows."""
+
+SSL_MODES = frozenset(("disable", "allow", "prefer", "require", "verify-ca", "verify-full"))
+POSTGRESQL_OPTIONS = frozenset(("host", "port", "prepared_statement_cache_size", "ssl"))
+"""What may follow the `?` of a URL, as the driver names it."""
 
 
 class SettingsError(ValueError):
@@ -86,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Send pings to callers of other dialects than Anthropic's, too, as comment lines."""
     total_timeout_s: Positive = 3600.0
     """Longest time for one whole answer."""
-    probe_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    probe_s: PositiveOrZero = 0.0
     """How often what was closed and may be tried again is asked by the gateway itself; 0 leaves that to requests."""
     socket_message_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 16 * 1024 * 1024
     """Largest message of a WebSocket, either way."""
@@ -94,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Longest time without a message on a WebSocket."""
     socket_total_s: Positive = 3600.0
     """Longest life of a WebSocket."""
-    credit_wait_s: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    credit_wait_s: PositiveOrZero = 2.0
     """How long a request waits for open holds of its account to settle."""
     journal_sync_ms: Annotated[int, msgspec.Meta(ge=0)] = 50
     """Group commit of the journal; 0 syncs each record before its answer ends."""
@@ -168,15 +177,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def resolved_database_url(self) -> str:
         """The URL with the async driver that SQLAlchemy needs."""
         url = self.database_url or f"sqlite:///{self.data.resolve() / 'pronghorn.db'}"
-        for plain, driver in (
-            ("sqlite://", "sqlite+aiosqlite://"),
-            ("postgresql://", "postgresql+asyncpg://"),
-        ):
-            if url.startswith(plain):
-                return driver + url.removeprefix(plain)
-        if url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
-            return url
-        raise SettingsError(f"database_url {url.split('@')[-1]!r} must start with sqlite:// or postgresql://")
+        scheme, separator, rest = url.partition("://")
+        if scheme in ("sqlite", "sqlite+aiosqlite") and rest.startswith("/"):
+            return f"sqlite+aiosqlite://{rest}"
+        if scheme in ("postgres", "postgresql", "postgresql+asyncpg"):
+            return f"postgresql+asyncpg://{_postgresql(rest)}"
+        said = f", not with {scheme}://" if separator else ""
+        raise SettingsError(f"database_url must start with sqlite:/// or postgresql://{said}")
+
+
+def _postgresql(rest: str) -> str:
+    """What stands behind the scheme, with its options in the driver's words: no message shows what may be secret."""
+    credentials, at, place = rest.rpartition("@")
+    place, question, query = place.partition("?")
+    port = place.partition("/")[0].rpartition("]")[2].partition(":")[2]
+    if port and not (port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise SettingsError("database_url: the port behind the host must be a number up to 65535")
+    options = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(query)]
+    if unknown := {name for name, _ in options} - POSTGRESQL_OPTIONS:
+        known = ", ".join(sorted(POSTGRESQL_OPTIONS | {"sslmode"}))
+        raise SettingsError(
+            f"database_url: leave out {', '.join(sorted(unknown))}; known options are {known}"
+        )
+    if not {value for name, value in options if name == "ssl"} <= SSL_MODES:
+        raise SettingsError(f"database_url: sslmode must be one of {', '.join(sorted(SSL_MODES))}")
+    return credentials + at + place + question + urlencode(options, safe="/:")
 
 
 def load(config: Path | None = None, **overrides: Any) -> Settings:
@@ -187,6 +212,8 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
             values |= tomllib.loads(config.read_text("utf-8"))
         except OSError as error:
             raise SettingsError(f"cannot read {config}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{config} is not UTF-8 text; save it as UTF-8") from error
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{config} is not valid TOML: {error}") from error
     values |= _environment()
@@ -197,11 +224,46 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{error} (settings are listed in docs/en/settings.md)") from error
     if settings.low_balance not in ("adjust", "refuse"):
         raise SettingsError(f"low_balance must be `adjust` or `refuse`, not {settings.low_balance!r}")
+    _ = settings.resolved_database_url
+    _check_networks(settings)
+    _check_addresses(settings)
     _check_gifts(settings)
     _check_mail(settings)
     _check_top_ups(settings)
     _check_media_store(settings)
     return settings
+
+
+def environment_for(settings: Settings) -> dict[str, str]:
+    """The environment of a child process. What is secret goes this way: its arguments are for everybody to read."""
+    secret = {name: getattr(settings, name) for name in SECRET_FIELDS}
+    given = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in secret.items() if value}
+    return dict(os.environ) | given  # noqa: TID251 - the one place that reads it
+
+
+def _check_networks(settings: Settings) -> None:
+    for name in ("trusted_proxies", "fetch_allow"):
+        for text in getattr(settings, name):
+            try:
+                parse_network(text, strict=False)
+            except ValueError as error:
+                raise SettingsError(
+                    f"{name}: {text!r} is no address or network such as 10.0.0.0/8"
+                ) from error
+
+
+def _check_addresses(settings: Settings) -> None:
+    for name in ("public_url", "sandbox_url", "stripe_api_base", "epay_url"):
+        if (url := getattr(settings, name)) and not _is_address(url):
+            raise SettingsError(f"{name} must be an address such as https://ai.example.com, not {url!r}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False  # brackets or a port that are none
 
 
 def _check_media_store(settings: Settings) -> None:

@@ -226,9 +226,6 @@ def test_a_database_that_is_none(still: Path) -> None:
 
 
 def test_a_secret_that_is_not_the_one(still: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Cli(still).json(
-        *("channel", "create", "c", "--vendor", "openai", "--model", "m", "--credentials-stdin"), stdin=CANARY
-    )
     monkeypatch.setenv("PRONGHORN_SECRET", "another-secret-of-some-length")
     what, message = failed(still)
     assert (what, "PRONGHORN_SECRET" in message) == ("database", True)

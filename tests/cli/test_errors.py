@@ -85,6 +85,13 @@ def test_a_folder_without_its_secret_does_not_get_another(cli: Cli, tmp_path: Pa
     assert not (tmp_path / "secret").exists()
 
 
+def test_nothing_is_made_with_another_secret_than_the_servers(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRONGHORN_SECRET", "another-secret-of-some-length")
+    assert "is not the one that sealed it" in cli.refused("account", "create", "Team A")
+
+
 def test_a_database_without_tables_is_to_be_migrated(tmp_path: Path) -> None:
     (tmp_path / "pronghorn.db").touch()
     (tmp_path / "secret").write_text("0123456789abcdef")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pronghorn import settings as module
-from pronghorn.settings import Settings, SettingsError, load
+from pronghorn.settings import Settings, SettingsError, environment_for, load
 
 
 @pytest.fixture(autouse=True)
@@ -88,11 +88,30 @@ def test_the_environment(name: str, text: str, value: Any, monkeypatch: pytest.M
         ("host = [1]", "host"),
         ('low_balance = "maybe"', "low_balance"),
         ("port = ", "TOML"),
+        ("drain_s = inf", "drain_s"),
+        ("credit_wait_s = inf", "credit_wait_s"),
+        ("probe_s = nan", "probe_s"),
+        ('trusted_proxies = ["10.0.0.1", "foo"]', "trusted_proxies: 'foo'"),
+        ('fetch_allow = ["10.0.0.0/99"]', "fetch_allow: '10.0.0.0/99'"),
+        ('public_url = "ai.example.com"', "public_url must be"),
+        ('public_url = "https://"', "public_url must be"),
+        ('public_url = "http://[::1"', "public_url must be"),
+        ('sandbox_url = "http://host:abc"', "sandbox_url must be"),
+        ('epay_url = "pay.example"', "epay_url must be"),
+        ('stripe_api_base = "ftp://x"', "stripe_api_base must be"),
+        ('database_url = "pronghorn.db"', "database_url must start with"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load(toml(tmp_path, text))
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "pronghorn.toml"
+    config.write_bytes('host = "größe"'.encode("latin-1"))
+    with pytest.raises(SettingsError, match="pronghorn.toml is not UTF-8"):
+        load(config)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -112,16 +131,43 @@ def test_a_bad_value_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch
         ("sqlite:////srv/x.db", "sqlite+aiosqlite:////srv/x.db"),
         ("postgresql://u:p@h:5/n", "postgresql+asyncpg://u:p@h:5/n"),
         ("postgresql+asyncpg://h/n", "postgresql+asyncpg://h/n"),
+        ("postgres://u:p@h:5/n", "postgresql+asyncpg://u:p@h:5/n"),
+        ("postgresql://u:p%40/?@h/n?sslmode=require", "postgresql+asyncpg://u:p%40/?@h/n?ssl=require"),
+        ("postgresql+asyncpg://[::1]:5/n?ssl=disable", "postgresql+asyncpg://[::1]:5/n?ssl=disable"),
+        ("postgresql://u@/n?host=/run/pg&port=6", "postgresql+asyncpg://u@/n?host=/run/pg&port=6"),
+        ("postgresql:///n?host=a:1&host=b:2", "postgresql+asyncpg:///n?host=a:1&host=b:2"),
     ],
 )
 def test_database_urls(url: str, resolved: str) -> None:
     assert Settings(database_url=url).resolved_database_url == resolved
 
 
-def test_another_database_is_refused_without_its_password() -> None:
-    with pytest.raises(SettingsError) as refused:
-        _ = Settings(database_url="mysql://root:hunter2@db/x").resolved_database_url
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("mysql://root:hunter2@db/x", "must start with"),
+        ("sqlite://hunter2.db", "must start with sqlite:///"),
+        ("root:hunter2@db/x", "must start with"),
+        ("postgresql://root:hunter2@db:abc/x", "port"),
+        ("postgresql://root:hunter2/x", "port"),
+        ("postgresql://root:hunter2@[::1]:70000/x", "port"),
+        ("postgresql://root:hunter2@db/x?channel_binding=require", "leave out channel_binding"),
+        ("postgresql://root:hunter2@db/x?sslmode=hunter2", "sslmode must be one of .*require"),
+    ],
+)
+def test_another_database_is_refused_without_its_password(url: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=named) as refused:
+        load(database_url=url)
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_child_has_what_is_secret_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRONGHORN_DATABASE_URL", "sqlite:///other.db")
+    found = environment_for(load(database_url="postgresql://u:p@h/n", smtp_password="letters"))
+    assert found["PRONGHORN_DATABASE_URL"] == "postgresql://u:p@h/n"
+    assert found["PRONGHORN_SMTP_PASSWORD"] == "letters"
+    assert "PRONGHORN_SECRET" not in found
+    assert "PATH" in found
 
 
 def test_settings_do_not_change() -> None:

@@ -13,11 +13,16 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import select
+
+from pronghorn.settings import SettingsError
+from pronghorn.store import Database, Tx
+from pronghorn.store.models import Bootstrap, Channel
 
 MIN_SECRET_CHARACTERS = 16
 
 
-class SecretError(ValueError):
+class SecretError(SettingsError):
     """The installation's secret is missing, too short, or not the one that sealed the data."""
 
 
@@ -61,11 +66,35 @@ class Secrets:
         except InvalidToken as error:
             raise SecretError(
                 "what is stored cannot be opened: PRONGHORN_SECRET (or the data folder's `secret` file) "
-                "is not the one that sealed them"
+                "is not the one that sealed it; give the installation its own secret again"
             ) from error
 
     def __repr__(self) -> str:
         return "Secrets(***)"
+
+
+async def of_installation(database: Database, configured: str, data: Path) -> Secrets:
+    """Those that open what the database holds, made at the first start of all. Raises `SecretError`."""
+    async with database.read() as tx:
+        sealed = await sealed_text(tx)
+    if sealed is None:
+        return load(configured, data)
+    path = data / "secret"
+    if not configured and not path.exists():
+        raise SecretError(
+            f"{path} does not exist, and the database holds what the installation's secret has sealed; "
+            "set PRONGHORN_SECRET to that secret, or restore the file"
+        )
+    found = load(configured, data)
+    found.open(sealed)
+    return found
+
+
+async def sealed_text(tx: Tx) -> str | None:
+    """Something that only the installation's secret opens; None before its first start."""
+    first = await tx.scalar(select(Bootstrap.sealed).limit(1))
+    # Where every server was started by `serve`, nothing is written at the first start.
+    return first or await tx.scalar(select(Channel.credentials).limit(1))
 
 
 def load(configured: str, data: Path) -> Secrets:
@@ -74,7 +103,7 @@ def load(configured: str, data: Path) -> Secrets:
         return Secrets([part.strip() for part in configured.split(",") if part.strip()])
     path = data / "secret"
     if not path.exists():
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Written aside and then linked: a crash in between leaves no empty secret, a race no second one.
         draft = data / f".secret.{os.getpid()}"
         draft.unlink(missing_ok=True)

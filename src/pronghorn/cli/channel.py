@@ -8,7 +8,8 @@ from sqlalchemy import or_, select
 
 from pronghorn.cli import given, limits
 from pronghorn.cli.command import Disabled, Ended, command, group
-from pronghorn.cli.installation import CommandFailed, Installation
+from pronghorn.cli.explaining import CommandFailed
+from pronghorn.cli.installation import Installation
 from pronghorn.cli.server import NotRunning, reached
 from pronghorn.errors import BadRequest
 from pronghorn.manage.fields import time_ms, time_text

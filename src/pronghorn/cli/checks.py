@@ -10,8 +10,9 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from pronghorn.accounts.secrets import SecretError
-from pronghorn.cli.installation import CommandFailed, Installation
+from pronghorn.accounts.secrets import SecretError, sealed_text
+from pronghorn.cli.explaining import CommandFailed
+from pronghorn.cli.installation import Installation
 from pronghorn.cli.preparing import VERSIONS
 from pronghorn.cli.server import NotRunning, Server
 from pronghorn.kit.clock import iso
@@ -63,7 +64,7 @@ async def database(on: Installation) -> Finding:
     try:
         async with on.database.read() as tx:
             at = await tx.scalar(text("SELECT version_num FROM alembic_version"))
-            sealed = await tx.scalar(select(table.Channel.credentials).limit(1)) if at == newest else None
+            sealed = await sealed_text(tx) if at == newest else None
     except (SQLAlchemyError, OSError) as error:
         way = "see that it runs and that database_url is right; `pronghorn migrate` sets up a new one"
         return Finding("fail", "database", f"{kind} does not answer as ours ({type(error).__name__}); {way}")

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -22,9 +23,11 @@ log = structlog.get_logger()
 class Companion:
     """A `pronghorn` command that runs for as long as the server does."""
 
-    def __init__(self, name: str, *arguments: str) -> None:
+    def __init__(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: None is the server's own."""
         self.name = name
         self._arguments = arguments
+        self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -66,6 +69,7 @@ class Companion:
             "pronghorn",
             *self._arguments,
             "--companion",
+            env=self._environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # A Ctrl-C is for the server, which then ends its companions. Not a session of their own: the system

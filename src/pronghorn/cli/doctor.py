@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from pronghorn import settings as settings_module
-from pronghorn.accounts.secrets import SecretError
 from pronghorn.cli import checks
 from pronghorn.cli.checks import Finding
 from pronghorn.cli.command import AsJson, Config, Data, DatabaseUrl
@@ -52,7 +51,6 @@ async def _all(findings: Callable[[], AsyncIterator[Finding]]) -> list[Finding]:
 async def _examine(data: Data, config: Config, url: DatabaseUrl) -> AsyncIterator[Finding]:
     try:
         settings = settings_module.load(config, data=data, database_url=url)
-        _ = settings.resolved_database_url
     except SettingsError as error:
         yield Finding("fail", "settings", str(error))
         return
@@ -66,7 +64,7 @@ async def _examine(data: Data, config: Config, url: DatabaseUrl) -> AsyncIterato
                 yield await checks.clock(on)
                 async for finding in _server(on):
                     yield finding
-    except (PronghornError, SecretError) as error:
+    except (PronghornError, SettingsError) as error:
         yield Finding("fail", "installation", getattr(error, "message", str(error)))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import uvloop
 
-from pronghorn.settings import Settings
+from pronghorn.settings import Settings, SettingsError
 
+BACKLOG = 4096
 UNSENT_BYTES = 128 * 1024
 _NOTSENT_LOWAT = 25 if sys.platform == "linux" else None
 """Python has no name for it before 3.12."""
@@ -21,7 +22,11 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def bind(settings: Settings) -> socket.socket:
-    """The listening socket, before anything else is started. Raises `OSError`."""
+    """The listening socket, before anything else is started. Raises `SettingsError`.
+
+    It listens at once: until then another server could take the same port, and both would think it theirs. Who calls
+    before the server is ready waits for it.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -30,9 +35,13 @@ def bind(settings: Settings) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError:
+        listener.listen(BACKLOG)
+    except OSError as error:
         listener.close()
-        raise
+        raise SettingsError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
+            "stop what listens there, or choose another address with --host or --port"
+        ) from error
     listener.set_inheritable(False)
     return listener
 

@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pronghorn.cli.folder import make_data_folder, unusable
+from pronghorn.settings import SettingsError
 
-class DataFolderInUse(Exception):
+
+class DataFolderInUse(SettingsError):
     """Another server runs on this data folder."""
 
 
 @contextmanager
 def lock_data_folder(data: Path) -> Iterator[None]:
-    """Raises `DataFolderInUse` that says which process has it."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "lock").open("a+") as file:
+    """Raises `DataFolderInUse` that says which process has it, or another `SettingsError`."""
+    make_data_folder(data)
+    try:
+        lock = (data / "lock").open("a+")
+    except OSError as error:
+        raise unusable(data, error) from error
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -8,6 +8,8 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from pronghorn.cli import options
+from pronghorn.cli.explaining import CommandFailed, explained
+from pronghorn.cli.folder import make_data_folder
 from pronghorn.ledger.catalogue import sync
 from pronghorn.settings import Settings
 from pronghorn.store import Database
@@ -22,19 +24,24 @@ def migrate(
 ) -> None:
     """Bring the database to this version. Forward only; safe to repeat."""
     settings = options.load(config, data=data, database_url=database_url)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    try:
+    with options.failures():
+        make_data_folder(settings.data)
         changed = asyncio.run(_migrate(settings))
-    except (DBAPIError, OSError) as error:
-        options.fail(f"the database cannot be reached or changed: {getattr(error, 'orig', error)}")
     typer.echo(f"The database is up to date ({changed} changes in the model catalogue).")
 
 
 async def _migrate(settings: Settings) -> int:
     database = Database(settings.resolved_database_url)
     try:
+        with explained(database):
+            if database.file is not None:
+                database.file.touch(mode=0o600)  # SQLite itself would make it for everybody to read
+            async with database.read():
+                pass  # it is there, and lets us in
         await migrate_database(database)
         async with database.write() as tx:
             return await sync.sync(tx, today=datetime.now(UTC).date(), now_ms=int(time.time() * 1000))
+    except DBAPIError as error:
+        raise CommandFailed(f"the database cannot be changed: {error.orig}") from error
     finally:
         await database.close()

@@ -9,32 +9,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from pronghorn import store
+from pronghorn.cli import options
+from pronghorn.cli.explaining import NotSetUp, explained, not_set_up
 from pronghorn.ledger import catalogue
-from pronghorn.settings import Settings
+from pronghorn.settings import Settings, environment_for
 from pronghorn.store import Database
 
 VERSIONS = Path(store.__file__).parent / "migrations" / "versions"
 
 
-async def is_prepared(database: Database) -> bool:
+async def check_tables(database: Database) -> None:
+    """Raises `NotSetUp` if they are not those of this version. A mistyped file of SQLite is not made."""
     newest = max(path.stem.split("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+    if database.file is None or database.file.exists():
+        with explained(database):
+            async with database.read() as tx:
+                if await tx.scalar(text("SELECT version_num FROM alembic_version")) == newest:
+                    return
+    raise not_set_up(database)
+
+
+async def is_prepared(database: Database) -> bool:
+    """Tables and catalogue. Raises `CommandFailed` if the database does not answer."""
     try:
-        async with database.read() as tx:
-            if await tx.scalar(text("SELECT version_num FROM alembic_version")) != newest:
-                return False
-            return await catalogue.is_current(tx, datetime.now(UTC).date())
-    except DBAPIError:
-        return False  # no tables yet, or not reachable: `migrate` finds out, and says it better
+        await check_tables(database)
+    except NotSetUp:
+        return False
+    async with database.read() as tx:
+        return await catalogue.is_current(tx, datetime.now(UTC).date())
 
 
 def prepare(settings: Settings, config: Path | None) -> int:
     """Run `pronghorn migrate` on the same installation; gives its exit code."""
-    command = [sys.executable, "-m", "pronghorn", "migrate", "--data", str(settings.data)]
-    if config is not None:
-        command += ["--config", str(config)]
-    if settings.database_url:
-        command += ["--database-url", settings.database_url]
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own program
+    command = [sys.executable, "-m", "pronghorn", "migrate", *options.of_child(settings, config)]
+    return subprocess.run(command, check=False, env=environment_for(settings)).returncode  # noqa: S603 - our own program

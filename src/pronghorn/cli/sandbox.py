@@ -7,6 +7,7 @@ import typer
 
 from pronghorn import observability
 from pronghorn import sandbox as simulator
+from pronghorn.cli import options
 from pronghorn.cli.stopping import stop_event
 
 app = typer.Typer(add_completion=False)
@@ -15,12 +16,20 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8401,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8401,
     companion: bool = typer.Option(False, hidden=True),
 ) -> None:
     """Start the sandbox alone: every vendor, simulated, offline and free."""
     observability.configure()
-    asyncio.run(_serve(host, port, follows_stdin=companion))
+    try:
+        asyncio.run(_serve(host, port, follows_stdin=companion))
+    except OSError as error:
+        options.fail(
+            f"cannot listen on {host}:{port} ({error.strerror}); "
+            "stop what listens there, or choose another address with --host or --port"
+        )
 
 
 async def _serve(host: str, port: int, *, follows_stdin: bool) -> None:

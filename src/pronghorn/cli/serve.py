@@ -7,8 +7,8 @@ import typer
 from pronghorn import observability
 from pronghorn.app import open_gateway
 from pronghorn.cli import listening, options, preparing, serving
-from pronghorn.cli.locking import DataFolderInUse, lock_data_folder
-from pronghorn.errors import Conflict
+from pronghorn.cli.explaining import not_set_up
+from pronghorn.cli.locking import lock_data_folder
 from pronghorn.kit.clock import SystemClock
 from pronghorn.settings import Settings
 from pronghorn.store import Database
@@ -30,27 +30,24 @@ def serve(
     settings = options.load(
         config, host=host, port=port, data=data, database_url=database_url, sandbox_url=sandbox_url
     )
-    try:
-        with lock_data_folder(settings.data):
-            listening.run(_serve(settings, listening.bind(settings)))
-    except (DataFolderInUse, Conflict) as error:
-        options.fail(str(error))
-    except OSError as error:
-        options.fail(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another --port"
-        )
+    with options.failures(), lock_data_folder(settings.data):
+        listening.run(_serve(settings, listening.bind(settings)))
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     database = Database(settings.resolved_database_url)
-    if not await preparing.is_prepared(database):
-        await database.close()
-        options.fail("the database is not at this version; run `pronghorn migrate` first")
-    gateway = await open_gateway(settings, SystemClock(), sandbox_url=settings.sandbox_url, database=database)
     try:
-        await serving.serve(gateway, listener, _announce(listening.base_url(settings, listener)))
+        if not await preparing.is_prepared(database):
+            raise not_set_up(database)
+        gateway = await open_gateway(
+            settings, SystemClock(), sandbox_url=settings.sandbox_url, database=database
+        )
+        try:
+            await serving.serve(gateway, listener, _announce(listening.base_url(settings, listener)))
+        finally:
+            await gateway.close()
     finally:
-        await gateway.close()
+        await database.close()
 
 
 def _announce(url: str):  # type: ignore[no-untyped-def]

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import select
 
 from pronghorn.cli.addresses import address_of
-from pronghorn.cli.installation import CommandFailed, Installation
+from pronghorn.cli.explaining import CommandFailed
+from pronghorn.cli.installation import Installation
 from pronghorn.errors import Unauthenticated
 from pronghorn.manage.services import tokens
 from pronghorn.store import models as table

@@ -12,7 +12,7 @@ import uvicorn
 from pronghorn.api import HttpLimits, protocol_class
 from pronghorn.app import Gateway
 from pronghorn.cli.addresses import ADDRESS
-from pronghorn.cli.listening import own_url
+from pronghorn.cli.listening import BACKLOG, own_url
 from pronghorn.kit.later import Later
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 else:
     caller_socket = Later("pronghorn.api.caller_socket")
 
-BACKLOG = 4096
 UNREADY_S = 0.5
 
 

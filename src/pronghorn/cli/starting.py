@@ -35,13 +35,17 @@ async def start(
 ) -> None:
     """Serve until the process is asked to stop."""
     database = Database(settings.resolved_database_url)
-    if not await preparing.is_prepared(database):
-        code = await asyncio.to_thread(preparing.prepare, settings, config)
-        if code:
-            raise typer.Exit(code)
     clock = SystemClock()
-    sandbox_url = await _sandbox_url(simulator) if simulator is not None else settings.sandbox_url
-    gateway = await open_gateway(settings, clock, sandbox_url=sandbox_url, database=database)
+    try:
+        if not await preparing.is_prepared(database):
+            code = await asyncio.to_thread(preparing.prepare, settings, config)
+            if code:
+                raise typer.Exit(code)
+        sandbox_url = await _sandbox_url(simulator) if simulator is not None else settings.sandbox_url
+        gateway = await open_gateway(settings, clock, sandbox_url=sandbox_url, database=database)
+    except BaseException:
+        await database.close()
+        raise
     try:
         first = await bootstrap.ensure(database, gateway.secrets, clock, settings)
         await gateway.loader.refresh()
@@ -50,7 +54,7 @@ async def start(
 
         async def started() -> None:
             if bootstrap_file is not None:
-                bootstrap.write_file(bootstrap_file, first, base_url=url, console_url=f"{url}/")
+                _write(bootstrap_file, first, url)
             _welcome(url, first, has_sandbox=simulator is not None)
             worker.add_arguments("--sandbox-url", sandbox_url)
             await worker.start()  # the journal waits for it, callers need not
@@ -58,6 +62,13 @@ async def start(
         await serving.serve(gateway, listener, started)
     finally:
         await gateway.close()
+
+
+def _write(path: Path, first: Bootstrapped, url: str) -> None:
+    try:
+        bootstrap.write_file(path, first, base_url=url, console_url=f"{url}/")
+    except OSError as error:
+        options.fail(f"--bootstrap-file: {path} cannot be written ({error.strerror}); name another file")
 
 
 async def _sandbox_url(simulator: Companion) -> str:

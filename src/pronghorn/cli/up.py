@@ -10,10 +10,9 @@ import typer
 from pronghorn import observability
 from pronghorn.cli import listening, options
 from pronghorn.cli.companions import Companion
-from pronghorn.cli.locking import DataFolderInUse, lock_data_folder
-from pronghorn.errors import Conflict
+from pronghorn.cli.locking import lock_data_folder
 from pronghorn.kit.later import Later
-from pronghorn.settings import Settings
+from pronghorn.settings import Settings, environment_for
 
 if TYPE_CHECKING:
     from pronghorn.cli import starting
@@ -38,21 +37,9 @@ def up(
     """Start everything on this machine: server, worker and sandbox."""
     observability.configure()
     settings = options.load(config, host=host, port=port, data=data, database_url=database_url)
-    try:
-        with lock_data_folder(settings.data):
-            listener = listening.bind(settings)
-            listening.run(
-                _up(settings, config, listener, with_sandbox=sandbox, bootstrap_file=bootstrap_file)
-            )
-    except (DataFolderInUse, Conflict) as error:
-        options.fail(str(error))
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        options.fail(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
-            "stop what listens there, or choose another port with --port"
-        )
+    with options.failures(), lock_data_folder(settings.data):
+        listener = listening.bind(settings)
+        listening.run(_up(settings, config, listener, with_sandbox=sandbox, bootstrap_file=bootstrap_file))
 
 
 async def _up(
@@ -64,7 +51,9 @@ async def _up(
     bootstrap_file: Path | None,
 ) -> None:
     simulator = Companion("sandbox", "sandbox", "--port", "0") if with_sandbox else None
-    worker = Companion("worker", "worker", *_same_installation(settings, config))
+    worker = Companion(
+        "worker", "worker", *options.of_child(settings, config), environment=environment_for(settings)
+    )
     try:
         if simulator is not None:
             await simulator.start()
@@ -73,12 +62,3 @@ async def _up(
         await asyncio.gather(
             *(companion.stop() for companion in (simulator, worker) if companion is not None)
         )
-
-
-def _same_installation(settings: Settings, config: Path | None) -> list[str]:
-    arguments = ["--data", str(settings.data)]
-    if config is not None:
-        arguments += ["--config", str(config)]
-    if settings.database_url:
-        arguments += ["--database-url", settings.database_url]
-    return arguments

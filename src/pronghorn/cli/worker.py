@@ -9,7 +9,8 @@ import typer
 
 from pronghorn import observability
 from pronghorn.accounts import secrets
-from pronghorn.cli import options
+from pronghorn.accounts.secrets import Secrets
+from pronghorn.cli import options, preparing
 from pronghorn.cli.addresses import address_of
 from pronghorn.cli.stopping import stop_event
 from pronghorn.commerce import jobs
@@ -48,15 +49,24 @@ def worker(
     observability.configure()
     settings = options.load(config, data=data, database_url=database_url, sandbox_url=sandbox_url)
     os.nice(NICENESS)
-    asyncio.run(_work(settings, follows_stdin=companion))
+    with options.failures():
+        asyncio.run(_open(settings, follows_stdin=companion))
 
 
-async def _work(settings: Settings, *, follows_stdin: bool) -> None:
+async def _open(settings: Settings, *, follows_stdin: bool) -> None:
     database = Database(settings.resolved_database_url)
+    stop = stop_event(follows_stdin=follows_stdin)
+    try:
+        await preparing.check_tables(database)
+        vault = await secrets.of_installation(database, settings.secret, settings.data)
+        await _work(settings, database, vault, stop)
+    finally:
+        await database.close()
+
+
+async def _work(settings: Settings, database: Database, vault: Secrets, stop: asyncio.Event) -> None:
     clock, folder = SystemClock(), settings.data / "journal"
     positions: posting.Positions = {}
-    stop = stop_event(follows_stdin=follows_stdin)
-    vault = secrets.load(settings.secret, settings.data)
     client = Client()
     doing = asyncio.gather(
         jobs.run_forever(jobs.Services(database, vault, settings, clock)),
@@ -82,7 +92,6 @@ async def _work(settings: Settings, *, follows_stdin: bool) -> None:
         doing.cancel()
         await asyncio.gather(doing, return_exceptions=True)
         await client.close()
-        await database.close()
 
 
 def _base_url(settings: Settings) -> str:

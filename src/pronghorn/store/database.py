@@ -7,6 +7,7 @@ write transaction takes the lock at its beginning.
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
@@ -28,7 +29,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self._claims: list[AsyncConnection] = []
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        address = make_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self.file = Path(address.database or "") if self.is_sqlite else None
+        """Where SQLite keeps it; with the first connection it is there."""
+        plain = address.set(drivername=address.get_backend_name())
+        self.shown = plain.render_as_string(hide_password=True)
+        """Its URL as messages may have it."""
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, pool_size=4, begin="BEGIN")
