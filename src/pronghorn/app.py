@@ -6,6 +6,7 @@ import itertools
 import secrets as random_source
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -120,11 +121,11 @@ async def open_gateway(
 ) -> Gateway:
     """Replay what a crash left behind, then build everything. The database must be migrated."""
     database = database or Database(settings.resolved_database_url)
-    vault = secrets.load(settings.secret, settings.data)
+    vault = await secrets.of_installation(database, settings.secret, settings.data)
     server = _server_id(settings)
     await _claim(database, server, settings)
-    epoch = await _begin_epoch(database, server, clock)
     folder = settings.data / "journal"
+    epoch = await _begin_epoch(database, server, clock, folder)
     replayed = await posting.post_dead(database, folder, clock, server, epoch)
     async with database.write() as tx:
         await pots.reclaim(tx, server, epoch)
@@ -267,8 +268,11 @@ async def _claim(database: Database, server: str, settings: Settings) -> None:
     )
 
 
-async def _begin_epoch(database: Database, server: str, clock: Clock) -> int:
-    """A number that no former life of this server had: what those left can be told from ours."""
+async def _begin_epoch(database: Database, server: str, clock: Clock, folder: Path) -> int:
+    """A number that no former life of this server had: what those left can be told from ours.
+
+    Raises `Conflict` if the journal in `folder` has lives that this database does not know.
+    """
     now_ms = int(clock.now() * 1000)
     async with database.write() as tx:
         # One statement: two starts at the same moment must not get the same number.
@@ -277,6 +281,14 @@ async def _begin_epoch(database: Database, server: str, clock: Clock) -> int:
         if epoch is None:
             epoch = 1
             await tx.execute(insert(Server).values(id=server, epoch=epoch, started_ms=now_ms))
+        if epoch <= max(
+            (one.epoch for one in journal_files.segments(folder) if one.server == server), default=0
+        ):
+            raise Conflict(
+                f"the journal in {folder} is newer than this database: a backup was restored, or it is another one. "
+                "With the right database start again; to go on with this one move that folder away, and what was "
+                "served since then is not charged"
+            )
     return epoch
 
 

@@ -117,7 +117,7 @@ class Teller:
         sync_ms: int = 0,
     ) -> "Teller":
         """As `app.open_gateway` does it."""
-        epoch = await _begin_epoch(database, server, clock)
+        epoch = await _begin_epoch(database, server, clock, folder)
         promises.note("born", server, epoch)
         await posting.post_dead(database, folder, clock, server, epoch)
         async with database.write() as tx:

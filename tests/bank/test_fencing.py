@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from sqlalchemy import delete, select
 from tests.bank import audit
 from tests.bank.edge import at_once
 from tests.bank.memory import Memory
@@ -27,6 +28,8 @@ from pronghorn.ledger import pots
 from pronghorn.ledger.pots import AccountPot
 from pronghorn.settings import Settings
 from pronghorn.store import Database
+from pronghorn.store.migrate import migrate
+from pronghorn.store.models import Lease, Wallet
 
 DEPOSIT = 1_000
 SERVER = "server1"
@@ -96,6 +99,46 @@ async def test_a_copy_of_a_data_folder_does_not_start_beside_its_original(
         await second.close()
 
 
+async def test_a_journal_is_not_posted_to_an_older_state_of_its_database(tmp_path: Path) -> None:
+    """A backup that was restored knows nothing of the leases that the journal's money was spent from."""
+    settings = Settings(data=tmp_path / "data")
+    settings.data.mkdir()
+    await migrate(database := Database(settings.resolved_database_url))
+    await database.close()
+    await _live_once(settings)
+    file, backup = settings.data / "pronghorn.db", tmp_path / "backup"
+    shutil.copy(file, backup)
+    await _live_once(settings)
+    shutil.copy(backup, file)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="a backup was restored"):
+            await _live_once(settings)
+    (settings.data / "journal").rename(tmp_path / "put away")
+    await _live_once(settings)
+
+
+async def _live_once(settings: Settings) -> None:
+    database = Database(settings.resolved_database_url)
+    try:
+        gateway = await open_gateway(settings, FakeClock(), sandbox_url="", database=database)
+        await gateway.close()
+    finally:
+        await database.close()
+
+
+async def test_money_that_was_never_leased_is_not_posted(memory: Database, tmp_path: Path) -> None:
+    promises, clock = Promises(), FakeClock()
+    await open_accounts(memory, [DEPOSIT], promises)
+    teller = await Teller.start(memory, tmp_path, SERVER, clock, promises)
+    await teller.request(Step("request", 0, 900, 900), at_once)
+    async with memory.write() as tx:
+        await tx.execute(delete(Lease))
+    with pytest.raises(Conflict, match="of another database than this"):
+        await Worker(memory, tmp_path, clock).post()
+    async with memory.read() as tx:
+        assert await tx.scalar(select(Wallet.spent)) == 0
+
+
 async def test_a_lease_that_is_being_taken_is_not_lost_to_a_newer_start(
     postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
@@ -103,12 +146,12 @@ async def test_a_lease_that_is_being_taken_is_not_lost_to_a_newer_start(
     promises, clock, pot = Promises(), FakeClock(), AccountPot(account_id(0), MODE)
     async with postgresql.migrated() as database:
         await open_accounts(database, [DEPOSIT], promises)
-        epoch = await _begin_epoch(database, SERVER, clock)
+        epoch = await _begin_epoch(database, SERVER, clock, tmp_path)
         async with database.write() as tx:
             await pot.lease(tx, SERVER, epoch, need=100, share=DEPOSIT)
         async with database.write() as tx:
             assert await pot.lease(tx, SERVER, epoch, need=200, share=DEPOSIT) == 200
-            newer = asyncio.create_task(_take_over(database, clock))
+            newer = asyncio.create_task(_take_over(database, clock, tmp_path))
             await asyncio.sleep(0.3)  # it waits for the wallet by now, or is done
         await newer
         async with database.write() as tx:
@@ -116,7 +159,7 @@ async def test_a_lease_that_is_being_taken_is_not_lost_to_a_newer_start(
         audit.look_at_the_end(await audit.read(database), promises)
 
 
-async def _take_over(database: Database, clock: FakeClock) -> None:
-    epoch = await _begin_epoch(database, SERVER, clock)
+async def _take_over(database: Database, clock: FakeClock, tmp_path: Path) -> None:
+    epoch = await _begin_epoch(database, SERVER, clock, tmp_path)
     async with database.write() as tx:
         await pots.reclaim(tx, SERVER, epoch)

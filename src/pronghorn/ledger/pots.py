@@ -58,9 +58,6 @@ class Pot(Protocol):
     async def unlease(self, tx: Tx, server: str, epoch: int, amount: int) -> None:
         """Give `amount` of a lease back. Raises `Conflict` if it does not hold that much."""
 
-    async def spend(self, tx: Tx, server: str, epoch: int, charge: int) -> None:
-        """Of what was leased to this life of this server, `charge` is gone."""
-
     def __hash__(self) -> int: ...
 
 
@@ -95,10 +92,12 @@ class AccountPot(NamedTuple):
         await self.pay(tx, amount)
         await _shrink(tx, Lease, self._lease(server, epoch), amount)
 
-    async def spend(self, tx: Tx, server: str, epoch: int, charge: int) -> None:
-        await tx.execute(update(Wallet).where(*self._wallet).values(spent=Wallet.spent + charge))
+    async def spend(self, tx: Tx, server: str, epoch: int, charge: int) -> bool:
+        """Of what was leased to this life of this server, `charge` is gone. False: it has no lease of the wallet."""
+        wallet = await tx.execute(update(Wallet).where(*self._wallet).values(spent=Wallet.spent + charge))
         lease = self._lease(server, epoch)
-        await tx.execute(update(Lease).where(*lease).values(amount=Lease.amount - charge))
+        spent = await tx.execute(update(Lease).where(*lease).values(amount=Lease.amount - charge))
+        return spent.rowcount > 0 or not wallet.rowcount
 
     async def pay(self, tx: Tx, amount: int) -> None:
         """Into what nobody has leased; out of it if `amount` is negative: the row must be locked and have it."""
@@ -157,9 +156,6 @@ class Window:
         await self._lock(tx)
         lease = window_lease(self.budget_id, self.start_ms, server, epoch)
         await _shrink(tx, BudgetLease, lease, amount)
-
-    async def spend(self, tx: Tx, server: str, epoch: int, charge: int) -> None:
-        await spend_window(tx, self.name, server, epoch, charge)
 
     async def amounts(self, tx: Tx, server: str = "", epoch: int = 0) -> Amounts:
         """Before its first lease: what the usage log has."""

@@ -50,7 +50,7 @@ class Delivery:
         exchange.upstream_request_id = answer.header(b"x-request-id").decode("latin-1")
         try:
             if await _is_stream(exchange, answer):
-                if not exchange.is_stream:
+                if not exchange.is_stream and exchange.form is None:  # a form may say so behind its file
                     raise UpstreamError("the vendor answered with a stream that nobody asked for")
                 await Stream(self, exchange, answer, peek, sink).run()
             elif exchange.endpoint.measure == "speech" and not exchange.is_begun:
@@ -185,9 +185,11 @@ def _event(type_: str, members: dict[str, Any]) -> bytes:
 
 async def _is_stream(exchange: Exchange, answer: Answer) -> bool:
     """By its type, or by how it begins where a stream was asked for: some vendors name another type, or none."""
-    if answer.header(b"content-type").lower().startswith(STREAMS):
+    content_type = answer.header(b"content-type").lower()
+    if content_type.startswith(STREAMS):
         return True
-    return exchange.is_stream and sse.begins_stream(await answer.beginning())
+    is_page = content_type.startswith(b"text/html")
+    return exchange.is_stream and not is_page and sse.begins_stream(await answer.beginning())
 
 
 def events_of(exchange: Exchange, body: bytes, reading: Reading) -> bytes:

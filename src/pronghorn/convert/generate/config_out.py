@@ -101,14 +101,14 @@ class Config:
             return
         if wanted.description:
             self._lost.add(wanted.at and f"{wanted.at}.description")
-        if wanted.is_strict:
-            self._lost.add(wanted.at and f"{wanted.at}.strict")
         schema = wanted.schema if wanted.kind == "json_schema" else None
         if not has_tools or self._model.mixes_tools:
             self.written["responseMimeType"] = "application/json"
             if schema is not None:
                 self.written["responseJsonSchema"] = schema
             return
+        if wanted.is_strict:  # elsewhere the schema holds without the word
+            self._lost.add(wanted.at and f"{wanted.at}.strict")
         self.told = "Answer with one JSON object and nothing else: no explanation, no Markdown."
         if schema is not None:
             self.told += f" It must be valid by this JSON Schema:\n{msgspec.json.encode(schema).decode()}"

@@ -117,7 +117,7 @@ CONFIG: list[tuple[str, Json, Json, list[str]]] = [
         NEW,
         {"output_format": OutputFormat("json_schema", "n", "d", SCHEMA, True, "$.f")},
         {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA},
-        ["$.f.description", "$.f.strict"],
+        ["$.f.description"],
     ),
     (
         "gemini-3-pro-image-preview",
