@@ -36,6 +36,9 @@ class Run:
         self._hang_up: Any = None
         self._task: asyncio.Task[None] | None = None
         self._was_cancelled = self._is_over = False
+        self._is_decided = asyncio.Event()
+        """It was let in, or never will be."""
+        self._refusal: PronghornError | None = None
 
     def belongs_to(self, grant: Grant) -> bool:
         return (self.grant.account_id, self.grant.mode) == (grant.account_id, grant.mode)
@@ -43,11 +46,18 @@ class Run:
     def launch(self, relaying: Coroutine[Any, Any, None]) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(relaying))
 
+    async def refusal(self) -> PronghornError | None:
+        """Why it may not run: known as soon as a vendor would be asked. None: it runs."""
+        await self._is_decided.wait()
+        return self._refusal
+
     async def _run(self, relaying: Any) -> None:
         try:
             await relaying
         except PronghornError as error:
             self.kept.response |= failure(error.message)
+            if not self._is_decided.is_set():
+                self._refusal = error
             let_go(error)
         except asyncio.CancelledError:
             self.kept.response |= failure("the gateway was stopped")
@@ -59,6 +69,7 @@ class Run:
         elif self.kept.response["status"] not in ENDED:
             self.kept.response |= failure("the answer broke off before its end")
         await self._ended(self)
+        self._is_decided.set()
         async with self._news:
             self._is_over = True
             self._news.notify_all()
@@ -93,6 +104,8 @@ class Run:
 
     def on_disconnect(self, callback: Any) -> None:
         self._hang_up = callback
+        if callback is not None:
+            self._is_decided.set()  # whoever can be hung up on is about to ask
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         await self.write(body)

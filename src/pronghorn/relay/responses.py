@@ -220,6 +220,12 @@ class Responses:
         body["stream"] = True
         begun = msgspec.structs.replace(incoming, body=msgspec.json.encode(body))
         run.launch(self._relay.serve(begun, grant, BY_NAME["responses"], run))
+        if (refusal := await run.refusal()) is not None:
+            try:
+                await self._keeper.forget(grant, KIND, response_id)
+            except Exception as error:  # it is forgotten by itself in time
+                log.error("kept.not_forgotten", kind=KIND, error=repr(error))
+            raise refusal
         if asked.stream:
             await run.follow(sink, -1)
         else:
