@@ -25,6 +25,7 @@ from tests.faults.upstream import (
     Step,
     chunk,
     completion,
+    delta,
     event,
     stream,
     whole,
@@ -187,6 +188,26 @@ async def _no_picture(gateway: Gateway) -> Case:
     gateway.upstream.plays(*whole(completion("Sorry, I cannot draw that.")))
     assert (await case.chat()).status == 200
     return case
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]},
+        {"content": [{"type": "image_url", "image_url": {"url": "https://a.test/b"}}]},
+        {"content": "![it](https://a.test/b)"},
+    ],
+)
+async def test_a_picture_is_paid_wherever_it_stands(
+    gateway: Gateway, said: dict[str, Any], is_stream: bool
+) -> None:
+    case = await gateway.case(capabilities=["chat", "chat_images"])
+    choice = {"index": 0, "message": {"role": "assistant", "content": ""} | said, "finish_reason": "stop"}
+    answer = whole(completion() | {"choices": [choice]})
+    gateway.upstream.plays(*(stream(ROLE, delta(**said), FINISH, USED, DONE) if is_stream else answer))
+    assert (await case.chat(stream=is_stream)).status == 200
+    assert (await case.row()).cost > 0
 
 
 async def hang_up(gateway: Gateway, *steps: Step, until: bytes, is_stream: bool) -> Case:

@@ -89,6 +89,9 @@ def messages(body: bytes, _content_type: bytes) -> Reading:
     return Reading(found, FINISHES.get(answer.stop_reason or "", "stop"), is_empty, produced)
 
 
+PICTURE = "![]()"
+"""A picture beside the text of an answer, as others write it into the text."""
+PICTURE_PARTS = ("image_url", "image", "output_image")
 TEXT_BLOCKS = ("text", "thinking")
 FINISHES = {
     "max_tokens": "length",
@@ -204,6 +207,9 @@ GEMINI_FINISHES = {"MAX_TOKENS": "length"} | dict.fromkeys(
 def _part_text(part: gemini.Part) -> str:
     if part.functionCall is not None:
         return msgspec.json.encode(part.functionCall).decode()
+    data = part.inlineData
+    if isinstance(data, dict) and str(data.get("mimeType")).startswith("image/"):
+        return PICTURE
     return part.text or ""
 
 
@@ -325,11 +331,13 @@ def choice_text(choice: openai.Choice) -> str:
         or message.reasoning
         or message.reasoning_details
         or message.refusal
+        or message.images
     ):
         return content
     reasoning = message.reasoning_content or message.reasoning or message.reasoning_details
     parts = [_text(part) for part in (reasoning, content, message.refusal)]
     parts += [_call_text(call) for call in message.tool_calls or ()]
+    parts += [PICTURE] * (len(message.images) if isinstance(message.images, list) else 0)
     return "".join(parts)
 
 
@@ -346,6 +354,12 @@ def has_other_content(choice: openai.Choice) -> bool:
     )
 
 
+def _content_text(part: dict[str, Any]) -> str:
+    if part.get("type") in PICTURE_PARTS:
+        return PICTURE
+    return str(part.get("text") or "") or thinking_text(part)
+
+
 def _has_other_part(content: Any) -> bool:
     return isinstance(content, list) and any(
         isinstance(part, dict) and part.get("type", "text") not in TEXT_BLOCKS for part in content
@@ -356,8 +370,7 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict)]
-        return "".join(str(part.get("text") or "") or thinking_text(part) for part in parts)
+        return "".join([_content_text(part) for part in content if isinstance(part, dict)])
     return ""
 
 

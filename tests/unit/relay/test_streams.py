@@ -120,7 +120,7 @@ def test_absurd_usage_is_no_usage_and_ends_nothing() -> None:
         ({"tool_calls": [{"index": 0, "function": {"arguments": '{"a":'}}]}, True, '{"a":'),
         ({"function_call": {"name": "f"}}, True, ""),
         ({"audio": {"data": "AAAA"}}, True, ""),
-        ({"images": [{"image_url": {}}]}, True, ""),
+        ({"images": [{"image_url": {}}]}, True, "![]()"),
     ],
 )
 def test_what_counts_as_content(fields: dict[str, Any], has_content: bool, text: str) -> None:
