@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import delete, select
 from tests.bank import audit
 from tests.bank.edge import at_once
 from tests.bank.memory import Memory
@@ -29,7 +28,6 @@ from pronghorn.ledger.pots import AccountPot
 from pronghorn.settings import Settings
 from pronghorn.store import Database
 from pronghorn.store.migrate import migrate
-from pronghorn.store.models import Lease, Wallet
 
 DEPOSIT = 1_000
 SERVER = "server1"
@@ -124,19 +122,6 @@ async def _live_once(settings: Settings) -> None:
         await gateway.close()
     finally:
         await database.close()
-
-
-async def test_money_that_was_never_leased_is_not_posted(memory: Database, tmp_path: Path) -> None:
-    promises, clock = Promises(), FakeClock()
-    await open_accounts(memory, [DEPOSIT], promises)
-    teller = await Teller.start(memory, tmp_path, SERVER, clock, promises)
-    await teller.request(Step("request", 0, 900, 900), at_once)
-    async with memory.write() as tx:
-        await tx.execute(delete(Lease))
-    with pytest.raises(Conflict, match="of another database than this"):
-        await Worker(memory, tmp_path, clock).post()
-    async with memory.read() as tx:
-        assert await tx.scalar(select(Wallet.spent)) == 0
 
 
 async def test_a_lease_that_is_being_taken_is_not_lost_to_a_newer_start(

@@ -16,7 +16,7 @@ from pronghorn.ledger import posting, pots, repository
 from pronghorn.ledger.budgets import Budget, Scope
 from pronghorn.ledger.credit import Credit, Purse
 from pronghorn.ledger.journal import Journal, Record
-from pronghorn.ledger.pots import AccountPot, Window
+from pronghorn.ledger.pots import Window
 from pronghorn.store import Database
 from pronghorn.store.models import Account, BudgetLease, BudgetWindow, Key, Server, Wallet
 
@@ -88,12 +88,8 @@ def record(number: int, charge: int, windows: Sequence[str] = (), **fields: Any)
 
 async def post(database: Database, folder: Path, records: Sequence[Record], number: int = 1) -> None:
     journal = Journal(folder / f"s{number}", f"server-{number}", 1, 50)
-    async with database.write() as tx:
-        for each in records:
-            journal.append(each)
-            await AccountPot(each.account_id, each.mode).lease(
-                tx, f"server-{number}", 1, need=each.charge, share=1
-            )
+    for each in records:
+        journal.append(each)
     journal.close()
     assert await posting.post_all(database, folder / f"s{number}", FakeClock(NOON)) == len(records)
 

@@ -19,7 +19,6 @@ from pronghorn.kit.clock import FakeClock
 from pronghorn.kit.money import format_decimal
 from pronghorn.ledger import markup, posting, repository
 from pronghorn.ledger.journal import Journal
-from pronghorn.ledger.pots import AccountPot
 from pronghorn.ledger.prices import PPM, Price, PriceDocument, TokenPrices
 from pronghorn.manage import bootstrap
 from pronghorn.relay import Incoming
@@ -153,8 +152,6 @@ async def test_a_stranger_recomputes_every_row_to_the_nano_dollar(database: Data
     for number in range(ROWS):
         settle(dice, number, journal)
     journal.close()
-    async with database.write() as tx:
-        assert await AccountPot("acc_1", "live").lease(tx, SERVER, 1, need=1, share=1)
     async with admin(database, tmp_path / "data") as http:
         assert await posting.post_all(database, tmp_path / "other", FakeClock()) == ROWS
         answer = (await http.get(f"/manage/v1/requests?limit={ROWS}")).raise_for_status().json()

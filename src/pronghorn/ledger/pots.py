@@ -92,12 +92,11 @@ class AccountPot(NamedTuple):
         await self.pay(tx, amount)
         await _shrink(tx, Lease, self._lease(server, epoch), amount)
 
-    async def spend(self, tx: Tx, server: str, epoch: int, charge: int) -> bool:
-        """Of what was leased to this life of this server, `charge` is gone. False: it has no lease of the wallet."""
-        wallet = await tx.execute(update(Wallet).where(*self._wallet).values(spent=Wallet.spent + charge))
+    async def spend(self, tx: Tx, server: str, epoch: int, charge: int) -> None:
+        """Of what was leased to this life of this server, `charge` is gone."""
+        await tx.execute(update(Wallet).where(*self._wallet).values(spent=Wallet.spent + charge))
         lease = self._lease(server, epoch)
-        spent = await tx.execute(update(Lease).where(*lease).values(amount=Lease.amount - charge))
-        return spent.rowcount > 0 or not wallet.rowcount
+        await tx.execute(update(Lease).where(*lease).values(amount=Lease.amount - charge))
 
     async def pay(self, tx: Tx, amount: int) -> None:
         """Into what nobody has leased; out of it if `amount` is negative: the row must be locked and have it."""
