@@ -125,14 +125,14 @@ def test_a_worker_does_not_work_on_a_database_without_tables(tmp_path: Path) -> 
 @pytest.mark.parametrize("place", ["file", "file/below"])
 def test_a_data_folder_that_is_none(tmp_path: Path, word: str, place: str) -> None:
     (tmp_path / "file").touch()
-    ended = typed(word, "--data", str(tmp_path / place))
+    ended = started(word, "--data", str(tmp_path / place))
     assert (ended.code, "--data" in ended.err) == (1, True), ended
 
 
 @pytest.mark.parametrize("word", ["up", "serve", "sandbox"])
 def test_a_port_that_is_in_use(data: Path, word: str, taken: int) -> None:
     where = ("--data", str(data)) if word != "sandbox" else ()
-    ended = typed(word, "--port", str(taken), *where)
+    ended = started(word, "--port", str(taken), *where)
     assert ended.code == 1
     assert f"cannot listen on 127.0.0.1:{taken}" in ended.err
     assert "--port" in ended.err
