@@ -16,7 +16,7 @@ from pronghorn.ledger.prices import FREE
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay import bounds
 from pronghorn.relay.exchange import Exchange
-from pronghorn.relay.unwritten import unwritten
+from pronghorn.relay.unwritten import NOTHING_UNWRITTEN, unwritten
 from pronghorn.settings import Settings
 from pronghorn.store.answering import answering
 from pronghorn.wire.openai import Peek
@@ -38,7 +38,9 @@ class Holder:
         grant, price, measure = exchange.grant, exchange.price, exchange.endpoint.measure
         grant.purse.used_at = exchange.started_s
         if measure == "chat":
-            body_bytes += sum(unwritten(exchange.endpoint, peek, exchange.incoming.body, exchange.model))
+            beside = unwritten(exchange.endpoint, peek, exchange.incoming.body, exchange.model)
+            if beside is not NOTHING_UNWRITTEN:
+                body_bytes += sum(beside)
             tokens_out = bounds.output_limit(peek, exchange.model) * bounds.choices(peek)
             if take(exchange, price.bound_tokens(body_bytes, tokens_out, grant.factor_ppm)):
                 return None

@@ -109,8 +109,10 @@ _DECLARED = frozenset(("functionDeclarations", "function_declarations"))
 
 def unwritten(endpoint: Endpoint, peek: Peek, body: bytes, model: Model) -> Unwritten:
     """A body in another shape than the documents have is one that may name anything."""
-    is_plain = endpoint.dialect in _PLAIN and body.find(b"[", body.find(b"[") + 1) < 0
-    if endpoint.measure != "chat" or (is_plain and not is_present(peek.web_search_options)):
+    if endpoint.measure != "chat":
+        return NOTHING_UNWRITTEN
+    has_one_list = body.find(b"[", body.find(b"[") + 1) < 0
+    if has_one_list and endpoint.dialect in _PLAIN and not len(peek.web_search_options):
         return NOTHING_UNWRITTEN
     try:
         if endpoint.dialect == "generate":
