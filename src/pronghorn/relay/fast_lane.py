@@ -21,6 +21,7 @@ from pronghorn.relay import outgoing
 from pronghorn.relay.answer_headers import answer_headers
 from pronghorn.relay.course import can_do
 from pronghorn.relay.crowd import Crowd
+from pronghorn.relay.delivery import STREAMS
 from pronghorn.relay.endpoints import JSON, Endpoint
 from pronghorn.relay.exchange import Exchange, unwritten
 from pronghorn.relay.holding import Holder
@@ -32,8 +33,6 @@ from pronghorn.settings import Settings
 from pronghorn.upstream import Call, Client, Deadlines, Handle
 from pronghorn.upstream.connection import Connection
 from pronghorn.wire.openai import Peek
-
-_STREAMS = (b"text/event-stream", b"application/vnd.amazon.eventstream")
 
 
 class QuickSink(Sink, Protocol):
@@ -245,7 +244,7 @@ class Flight:
         if (
             connection.error is not None
             or not 200 <= connection.status < 300
-            or (content_type != JSON and content_type.lower().startswith(_STREAMS))
+            or (content_type != JSON and content_type.lower().startswith(STREAMS))
             or b"content-encoding" in headers
         ):
             return False
