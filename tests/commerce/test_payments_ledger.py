@@ -70,7 +70,7 @@ NOTICES = st.lists(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=NOTICES)
 @example([(0, "paid", "common"), (1, "paid", "common"), (2, "ended", "own"), (2, "paid", "own")])
 async def test_whatever_is_told_each_order_is_paid_in_once_at_most(

@@ -226,7 +226,7 @@ _SCHEMAS = st.recursive(
 
 
 @given(_SCHEMAS, st.text(max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_sampler_gives_what_the_schema_accepts(schema: Shape, prompt: str) -> None:
     validate_schema(Sampler(schema, prompt).sample(), schema)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.convert import claims, turns
 from tests.unit.convert.targets import target as aimed_at
@@ -47,7 +47,7 @@ PICTURE = re.compile(r"!\[image\]\([^)]*\)")
 """As those that have no pictures in answers show one."""
 NOW_S = 1_700_000_000
 
-quick = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=40)
 long = settings(quick, max_examples=5_000)
 
 

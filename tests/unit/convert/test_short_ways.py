@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.convert import turns
 from tests.unit.convert.test_mutations import bodies_of, damaged
@@ -29,7 +29,7 @@ NULL = re.compile(r',?\\*"nothing\\*":null')
 FREE = ("response", "metadata", "reasoning_details", "parameters", "responseSchema")
 """Members that a null makes to something else."""
 
-quick = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=100)
 
 
 def as_body(turn: Turn, dialect: Dialect) -> Json:

@@ -277,7 +277,7 @@ values = st.binary(max_size=200) | st.sampled_from(
     replaced_by=st.text("xyz/-2", min_size=1, max_size=30),
     data=st.data(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_random_forms_reach_the_vendor_with_only_the_model_changed(
     before: list[tuple[str, bytes, bool]],
     after: list[tuple[str, bytes, bool]],

@@ -225,7 +225,7 @@ async def test_the_groups_factor_counts() -> None:
     n=st.integers(1, 4),
     factor_ppm=st.sampled_from([1, 333_333, 850_000, 1_000_000, 7_000_000]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_held_is_there_and_pays_for_the_most(
     free: int, balance: int, amounts: list[int], limit: int, n: int, factor_ppm: int
 ) -> None:

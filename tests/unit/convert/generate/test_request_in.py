@@ -604,7 +604,7 @@ odd = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_odd_values_are_refused_or_understood(data: st.DataObject) -> None:
     body = copy.deepcopy(ALL)

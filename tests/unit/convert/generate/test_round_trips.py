@@ -35,7 +35,7 @@ from pronghorn.convert.turn import (
 from pronghorn.kit import sse
 from pronghorn.wire.usage import Usage
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 words = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1, max_size=12)
 plain_words = words.filter(lambda text: not text.startswith("{"))

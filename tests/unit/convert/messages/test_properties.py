@@ -34,7 +34,7 @@ from pronghorn.convert.turn import (
 from pronghorn.kit import sse
 from pronghorn.wire.usage import Usage
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 words = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1, max_size=12)
 ids = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)

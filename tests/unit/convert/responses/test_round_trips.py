@@ -32,7 +32,7 @@ from pronghorn.convert.turn import (
 from pronghorn.kit import sse
 from pronghorn.wire.usage import Usage
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 words = st.text(min_size=1, max_size=20)
 names = st.from_regex(r"\A[a-zA-Z0-9_-]{1,12}\Z")
