@@ -7,7 +7,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _RELAYED = [
-    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    ipaddress.ip_network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "2002::/16", "2001::/32")
 ]
 """IPv6 addresses with an IPv4 address inside, which may be a private one."""
 
@@ -27,4 +28,6 @@ def may_reach(address: str, allowed: Iterable[Network]) -> bool:
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if any(parsed in network for network in _RELAYED):
         return False
-    return (parsed.is_global and not parsed.is_multicast) or any(parsed in network for network in allowed)
+    # Site-local addresses of IPv6 are old, and private all the same.
+    is_public = parsed.is_global and not parsed.is_multicast and not getattr(parsed, "is_site_local", False)
+    return is_public or any(parsed in network for network in allowed)

@@ -1,25 +1,21 @@
 """Fetching pictures and documents that a caller gave by address, for vendors that only take them whole.
 
-The address is the caller's, so it is not trusted: it never reaches a private network, whatever its name resolves
-to at whatever moment, and neither size nor time is open-ended.
+The address is the caller's, so it is not trusted: it never reaches a private network, however it is written and
+whatever its name resolves to at whatever moment, and neither size nor time is open-ended.
 """
 
 import asyncio
 import base64
-import ipaddress
 import mimetypes
-import socket
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from pronghorn.convert.turn import Media
 from pronghorn.errors import BadRequest
-from pronghorn.kit.network import may_reach, parse_network
+from pronghorn.kit.guard import guard
 from pronghorn.settings import Settings
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -32,19 +28,17 @@ class Fetcher:
     """One for the process; a session lives as long as the fetches of one request."""
 
     def __init__(self, settings: Settings) -> None:
-        self._allowed = [parse_network(network, strict=False) for network in settings.fetch_allow]
+        self._socket_to = guard(settings.fetch_allow)
 
     async def fill(self, found: Sequence[Media]) -> None:
         """Puts `data` and `mime` in the place of `url`. Raises `BadRequest` that names the part."""
         gate = asyncio.Semaphore(MAX_AT_ONCE)
-        connector = aiohttp.TCPConnector(resolver=_Guard(self.is_open), use_dns_cache=False)
+        connector = aiohttp.TCPConnector(
+            socket_factory=self._socket_to, resolver=ThreadedResolver(), use_dns_cache=False
+        )
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
             await asyncio.gather(*(self._fill_one(session, gate, media) for media in found))
-
-    def is_open(self, address: str) -> bool:
-        """May this address be reached for a caller?"""
-        return may_reach(address, self._allowed)
 
     async def _fill_one(self, session: aiohttp.ClientSession, gate: asyncio.Semaphore, media: Media) -> None:
         async with gate:
@@ -59,9 +53,10 @@ class Fetcher:
         media.url = ""
 
     async def _get(self, session: aiohttp.ClientSession, url: str) -> tuple[bytes, str]:
-        """Redirects are followed by hand: each target is looked at like the first address."""
+        """Redirects are followed by hand: none leads to what is no web address."""
         for _ in range(MAX_REDIRECTS + 1):
-            self._check(url)
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise ValueError("not an http address")
             async with session.get(url, allow_redirects=False) as answer:
                 if answer.status in (301, 302, 303, 307, 308):
                     url = urljoin(url, answer.headers["location"])
@@ -76,38 +71,6 @@ class Fetcher:
                     raise ValueError("too large")
                 return data, answer.content_type if "content-type" in answer.headers else ""
         raise ValueError("too many redirects")
-
-    def _check(self, url: str) -> None:
-        """A host that is written as an address is not resolved, so it is looked at here."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("not an http address")
-        try:
-            ipaddress.ip_address(parts.hostname)
-        except ValueError:
-            return
-        if not self.is_open(parts.hostname):
-            raise ValueError("a private address")
-
-
-class _Guard(AbstractResolver):
-    """Resolves names for the connection itself, so that what was checked is what is reached."""
-
-    def __init__(self, is_open: Any) -> None:
-        self._is_open = is_open
-        self._inner = ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        usable = [one for one in found if self._is_open(one["host"])]
-        if not usable:
-            raise OSError(f"{host} has no public address")
-        return usable
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 def _refused(media: Media, why: str) -> BadRequest:
