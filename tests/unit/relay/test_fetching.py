@@ -54,6 +54,8 @@ async def site() -> AsyncIterator[str]:
         kind = request.match_info["kind"]
         if kind == "redirect":
             raise web.HTTPFound(request.query["to"])
+        if kind == "nowhere":
+            return web.Response(status=302)
         if kind == "large":
             return web.Response(body=bytes(fetching.MAX_BYTES + 1), content_type="image/png")
         if kind == "missing":
@@ -80,11 +82,18 @@ LOOP = "redirect?to=" + "/redirect%3Fto%3D" * 6 + "/a"
 
 
 @pytest.mark.parametrize(
-    "path", ["large", "missing", "redirect?to=http://10.0.0.1/x", "redirect?to=file:///x", LOOP]
+    "path", ["large", "missing", "nowhere", "redirect?to=http://10.0.0.1/x", "redirect?to=file:///x", LOOP]
 )
 async def test_what_goes_wrong_is_the_callers_to_know(site: str, path: str) -> None:
     with pytest.raises(BadRequest):
         await OPEN.fill([picture(f"{site}/{path}")])
+
+
+async def test_many_together_are_no_larger_than_a_few(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "MAX_TOGETHER", 15)
+    await OPEN.fill([picture(f"{site}/a"), picture(f"{site}/b")])
+    with pytest.raises(BadRequest, match="128 MiB in all"):
+        await OPEN.fill([picture(f"{site}/{number}") for number in range(3)])
 
 
 # Names that resolve to one address and then to another
