@@ -1,6 +1,7 @@
 """Too much at one time is refused at the door, in the caller's words, and costs nothing; the rest goes on."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 
@@ -51,15 +52,50 @@ async def test_large_bodies_wait_their_turn_outside_and_small_ones_pass(gateway:
     gateway.upstream.plays(*whole(completion()))
     large = case.chat_request(messages=[{"role": "user", "content": "x" * LARGE}])
     head, _, body = large.partition(b"\r\n\r\n")
-    async with case.open(head + b"\r\n\r\n" + body[:1000]) as first:
-        # Its head has been read once the gateway's side of the connection holds room for it.
+    async with case.open(large[:-1]) as first:
+        while gateway.inner.asgi.room.held < len(body) - 1:
+            await asyncio.sleep(0)
         async with case.open(head + b"\r\n\r\n") as second:
             refused = await second.answer()
             assert (refused.status, refused.header("retry-after")) == (503, "1")
             assert "large bodies" in refused.error["message"]
         assert (await case.chat()).status == 200
-        await first.send(body[1000:])
+        await first.send(large[-1:])
         assert (await first.answer()).status == 200
     assert (await case.call(large)).status == 200
+    assert gateway.inner.asgi.room.held == 0
+    case.ids.clear()
+    await case.assert_invariants()
+
+
+async def test_who_announces_much_and_sends_little_keeps_nobody_out(gateway: Gateway) -> None:
+    case = await gateway.case()
+    gateway.upstream.plays(*whole(completion()))
+    large = case.chat_request(messages=[{"role": "user", "content": "x" * LARGE}])
+    async with case.open(large[:1000]) as first, case.open(large[:1000]) as second:
+        while not gateway.inner.asgi.room.held:
+            await asyncio.sleep(0)
+        assert (await case.call(large)).status == 200
+        for slow in (first, second):
+            await slow.send(large[1000:])
+            assert (await slow.answer()).status == 200
+    case.ids.clear()
+    await case.assert_invariants()
+
+
+async def test_packed_bodies_take_the_room_of_what_is_in_them(gateway: Gateway) -> None:
+    case = await gateway.case()
+    goes_on = asyncio.Event()
+    gateway.upstream.plays(goes_on, *whole(completion()))
+    content = {"model": case.model, "max_tokens": 5, "messages": [{"role": "user", "content": "x" * LARGE}]}
+    packed = case.post(
+        "/v1/chat/completions", gzip.compress(json.dumps(content).encode()), content_encoding="gzip"
+    )
+    open_call = asyncio.ensure_future(case.call(packed))
+    await gateway.upstream.reached(1)
+    refused = await case.call(packed)
+    assert (refused.status, refused.header("retry-after")) == (503, "1")
+    goes_on.set()
+    assert (await open_call).status == 200
     case.ids.clear()
     await case.assert_invariants()

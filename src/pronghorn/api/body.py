@@ -2,37 +2,52 @@
 
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from pronghorn.api.reply import Receive
 from pronghorn.errors import BadRequest, CallerGone, TooLarge, Unavailable, UnsupportedMediaType
 
-UNKNOWN_BYTES = 1024 * 1024
-"""What a body is taken for that does not say how long it is."""
+Take = Callable[[int], None]
+"""Counts bytes that have come. Raises `Unavailable` if there is no room for them."""
 
 
 class Room:
-    """Memory for the bodies that are held at once; small ones, which come in one piece, need none of it."""
+    """Memory for the bodies that are held at once; small ones, which come in one piece, need none of it.
+
+    What is there counts, and not what was announced or how it was packed: who sends slowly keeps nobody out.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._taken = 0
+        self.held = 0
 
     @contextlib.contextmanager
-    def taken(self, headers: dict[bytes, bytes]) -> Iterator[None]:
+    def taken(self, headers: dict[bytes, bytes]) -> Iterator[Take]:
         """Raises `Unavailable` before a byte is read, if there is no room now. One body always has room."""
-        length = headers.get(b"content-length")
-        size = int(length) if length is not None else UNKNOWN_BYTES
-        if self._taken and self._taken + size > self._limit:
+        own = 0
+
+        def take(size: int) -> None:
+            nonlocal own
+            self._check(self.held - own, self.held + size)
+            own += size
+            self.held += size
+
+        self._check(self.held, self.held + int(headers.get(b"content-length", b"0")))
+        try:
+            yield take
+        finally:
+            self.held -= own
+
+    def _check(self, others: int, together: int) -> None:
+        if others and together > self._limit:
             raise Unavailable(
                 "the gateway is holding as many large bodies as it has memory for; try again in a second",
                 retry_after_s=1.0,
             )
-        self._taken += size
-        try:
-            yield
-        finally:
-            self._taken -= size
+
+
+def uncounted(size: int) -> None:
+    """Of bodies that are small for certain."""
 
 
 def check_length(headers: dict[bytes, bytes], limit: int) -> None:
@@ -42,23 +57,32 @@ def check_length(headers: dict[bytes, bytes], limit: int) -> None:
         raise _too_large(limit)
 
 
-async def read(receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises `TooLarge` or `CallerGone`."""
+async def read(receive: Receive, limit: int, take: Take = uncounted) -> bytes:
+    """The whole body. Raises `TooLarge`, `CallerGone` or `Unavailable`."""
     message = await receive()
     if message["type"] == "http.disconnect":
         raise CallerGone
     body: bytes = message.get("body", b"")
+    take(len(body))
     if message.get("more_body"):
-        body = b"".join([body, *[part async for part in stream(receive, limit, already=len(body))]])
+        parts = [body]
+        async for part in stream(receive, limit, already=len(body)):
+            take(len(part))
+            parts.append(part)
+        body = b"".join(parts)
     return body
 
 
-def unpack(body: bytes, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """The body without its compression. Raises `TooLarge`, `BadRequest` or `UnsupportedMediaType`."""
+def unpack(body: bytes, headers: dict[bytes, bytes], limit: int, take: Take = uncounted) -> bytes:
+    """The body without its compression. Raises `TooLarge`, `BadRequest`, `UnsupportedMediaType` or `Unavailable`."""
     if len(body) > limit:
         raise _too_large(limit)
     encoding = headers.get(b"content-encoding")
-    return body if encoding is None else _unpack(body, encoding.strip().lower(), limit)
+    if encoding is None:
+        return body
+    plain = _unpack(body, encoding.strip().lower(), limit)
+    take(len(plain))
+    return plain
 
 
 async def stream(receive: Receive, limit: int, already: int = 0) -> AsyncIterator[bytes]:

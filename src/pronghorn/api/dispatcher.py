@@ -208,13 +208,14 @@ class Dispatcher:
             raise UnsupportedMediaType(f"/v1/{endpoint.path} takes multipart/form-data with a file")
         connection = scope.get("pronghorn.connection")
         here = connection.whole_body() if connection is not None else None
-        if here is not None:
+        if here is not None and b"content-encoding" not in headers:
             incoming.body = body.unpack(here, headers, self._settings.max_body_bytes)
             await self._hand_over(incoming, grant, endpoint, reply)
             return
-        with self.room.taken(headers):
-            here = await body.read(receive, self._settings.max_body_bytes)
-            incoming.body = body.unpack(here, headers, self._settings.max_body_bytes)
+        with self.room.taken(headers) as take:
+            if here is None:
+                here = await body.read(receive, self._settings.max_body_bytes, take)
+            incoming.body = body.unpack(here, headers, self._settings.max_body_bytes, take)
             del here
             await self._hand_over(incoming, grant, endpoint, reply)
 

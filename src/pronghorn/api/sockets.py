@@ -43,6 +43,8 @@ from pronghorn.wire.openai import is_present
 REALTIME_PATHS = ("/v1/realtime", "/realtime", "/openai/realtime", "/openai/v1/realtime")
 RESPONSES_PATHS = ("/v1/responses", "/responses")
 PROTOCOL = "realtime"
+MAX_SECRET_BODY = 1024 * 1024
+"""Of what makes a client secret: a session with its instructions and tools."""
 DEFAULT_MODEL, DEFAULT_TRANSCRIBER = "gpt-realtime", "gpt-4o-transcribe"
 _SECRET = re.compile(rb"(?:^|[\s,.])(ek_[\w-]{40,})")
 
@@ -177,8 +179,8 @@ class Sockets:
         if self._keeper.client_secret(scope) is not None:
             raise AccessDenied("a client secret cannot make another one; use an API key")
         headers = dict(scope["headers"])
-        body.check_length(headers, self._settings.max_body_bytes)
-        limit = self._settings.max_body_bytes
+        limit = min(MAX_SECRET_BODY, self._settings.max_body_bytes)
+        body.check_length(headers, limit)
         content = body.unpack(await body.read(receive, limit), headers, limit)
         asked = _read_request(content)
         session, model = self._session(asked.session, grant)

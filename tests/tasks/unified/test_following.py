@@ -77,7 +77,7 @@ async def test_an_account_has_so_many_streams_and_one_that_is_left_is_free_at_on
             await streams.enter_async_context(opened(caller, task_id))
         last = opened(caller, task_id)
         assert await read_event(await last.__aenter__())
-        assert stand.gateway.asgi.room._taken == 0  # they keep nobody's body out
+        assert stand.gateway.asgi.room.held == 0  # they keep nobody's body out
         refused = await caller.call("GET", f"/v1/tasks/{task_id}/events")
         assert (refused.status, refused.error["code"]) == (429, "rate_limit_exceeded")
         assert "retry-after" in refused.headers

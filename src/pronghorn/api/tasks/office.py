@@ -112,9 +112,9 @@ class Office:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         body.check_length(headers, self._settings.max_body_bytes)
         with ExitStack() as held:
-            held.enter_context(self._room.taken(headers))
-            text = await body.read(receive, self._settings.max_body_bytes)
-            text = body.unpack(text, headers, self._settings.max_body_bytes)
+            take = held.enter_context(self._room.taken(headers))
+            text = await body.read(receive, self._settings.max_body_bytes, take)
+            text = body.unpack(text, headers, self._settings.max_body_bytes, take)
             if not text:
                 held.close()  # a stream may last long, and has nothing to keep there
             now_s = self._clock.now()
