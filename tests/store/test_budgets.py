@@ -184,6 +184,19 @@ async def test_a_return_that_fails_keeps_what_is_free_under_the_lower_limit(ledg
     assert isinstance(purse.pot, Window) and purse.pot.limit == 300
 
 
+@pytest.mark.parametrize("limit", [300, 2_000])
+async def test_who_came_before_a_change_brings_no_old_limit_back(ledger: Database, limit: int) -> None:
+    """Such as a realtime session, or an upload that takes its time: the first in a window, or another one in it."""
+    credit = server(ledger)
+    before = daily(credit)
+    await credit.follow({"bud_1": limit})
+    after = daily(credit, limit)
+    for day, order in enumerate([(before, after), (after, before)]):
+        purses = [budget.purse(NOON + day * DAY) for budget in order]
+        await credit.fill(purses[1], 5_000)
+        assert purses[0].free == limit
+
+
 class Counting:
     """A database that counts what is written to it."""
 

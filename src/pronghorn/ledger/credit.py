@@ -96,11 +96,15 @@ class Credit:
         self._purses: WeakValueDictionary[Pot, Purse] = WeakValueDictionary()
         self._filled: set[Purse] = set()
         """Those that may have money. The others live as long as somebody knows them: windows come and go."""
+        self._limits: Mapping[str, int] = {}
+        """Of budgets, as they are now: a request that came before a change may be the first in a window."""
 
     def purse(self, account_id: str, mode: str) -> Purse:
         return self.purse_of(AccountPot(account_id, mode))
 
     def purse_of(self, pot: Pot) -> Purse:
+        if isinstance(pot, Window):
+            pot = replace(pot, limit=self._limits.get(pot.budget_id, pot.limit))
         purse = self._purses.get(pot)
         if purse is None:
             purse = self._purses[pot] = Purse(pot)
@@ -112,6 +116,7 @@ class Credit:
 
         Nothing more is leased by an old limit from the first moment on.
         """
+        self._limits = limits
         lowered = []
         for purse in self._filled:
             if isinstance(pot := purse.pot, Window) and (limit := limits.get(pot.budget_id, 0)) < pot.limit:

@@ -67,8 +67,9 @@ class Loader:
                 self.snapshot.is_stale = False
                 if newest == self.snapshot.revision:
                     return
-                self.snapshot = await self._load(tx, newest)
-            budgets = (budget for grant in self.snapshot.grants.values() for budget in grant.budgets)
+                found = await self._load(tx, newest)
+            self.snapshot = found  # without a pause before its limits hold, too
+            budgets = (budget for grant in found.grants.values() for budget in grant.budgets)
             await self._credit.follow({budget.id: budget.amount for budget in budgets})
 
     async def refresh_forever(self) -> None:
