@@ -26,6 +26,7 @@ async def place(
 ) -> bool:
     """Set `amount` nano-dollars aside, of the wallet and of each window. False: it was placed before.
 
+    `now_ms`: when the work came in, which is when its charge will be booked.
     Raises `NoCredit` if the wallet or a window has less: the transaction must be rolled back then. What servers have
     leased and not used is called back by `Credit` before.
     """
@@ -75,7 +76,7 @@ async def _resolve(tx: Tx, hold_id: str, state: str, charge: int, now_ms: int) -
         update(Hold)
         .where(Hold.id == hold_id, Hold.state == "pending", Hold.amount >= charge)
         .values(state=state, posted=charge, resolved_ms=now_ms)
-        .returning(Hold.account_id, Hold.mode, Hold.amount, Hold.windows)
+        .returning(Hold.account_id, Hold.mode, Hold.amount, Hold.windows, Hold.created_ms)
     )
     row = resolved.one_or_none()
     if row is None:
@@ -85,7 +86,7 @@ async def _resolve(tx: Tx, hold_id: str, state: str, charge: int, now_ms: int) -
     await wallet.pay(tx, row.amount - charge)
     if charge:
         await wallet.spend(tx, hold_id, HOLD_EPOCH, charge)
-        await tx.execute(insert(Entry).values(_entry(row, hold_id, charge, now_ms)))
+        await tx.execute(insert(Entry).values(_entry(row, hold_id, charge)))
     for name in sorted(row.windows):
         await pots.spend_window(tx, name, hold_id, HOLD_EPOCH, charge)
     await tx.execute(delete(BudgetLease).where(BudgetLease.server == hold_id))
@@ -100,9 +101,10 @@ async def _refuse_too_much(tx: Tx, hold_id: str, charge: int) -> None:
         raise ValueError(f"a charge of {charge} nano-dollars is more than the hold of {amount}")
 
 
-def _entry(row: Any, hold_id: str, charge: int, now_ms: int) -> dict[str, Any]:
+def _entry(row: Any, hold_id: str, charge: int) -> dict[str, Any]:
+    """Of the time at which the work came in, as every charge: statements and the usage log have it in one month."""
     return {
-        "created_ms": now_ms,
+        "created_ms": row.created_ms,
         "mode": row.mode,
         "kind": "charge",
         "debit": account_book(row.account_id),

@@ -210,7 +210,7 @@ class Submitter:
         if amount:
             await self._credit.move(tx, purses, amount)
         await holds.place(
-            tx, view.request_id, view.account_id, view.mode, amount, windows, now_ms=self._now_ms()
+            tx, view.request_id, view.account_id, view.mode, amount, windows, now_ms=view.created_ms
         )
 
     async def _take_money(self, exchange: Exchange, amount: int) -> list[Purse]:

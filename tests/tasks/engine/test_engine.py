@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.tasks.engine.house import CREDENTIAL, PRICE, SECRET, House
 
 from pronghorn.accounts.secrets import Secrets
@@ -41,6 +41,17 @@ async def test_a_song_is_held_for_made_and_charged_once(house: House) -> None:
     made = await house.server.of_part(house.grant, "clip-1")
     assert made is not None and made.id == view.id and made.data == SONG
     await house.check_books()
+
+
+async def test_a_charge_is_of_the_month_in_which_the_task_came_in_as_its_row_is(house: House) -> None:
+    view = await house.submit()
+    house.clock.advance(60)
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    (logged,) = await house.log()
+    charged = select(tables.Entry.created_ms).where(tables.Entry.reference == f"charge:{view.request_id}")
+    async with house.database.read() as tx:
+        assert await tx.scalar(charged) == logged.created_ms == view.created_ms
 
 
 async def test_what_failed_costs_nothing_and_says_why(house: House) -> None:
