@@ -57,7 +57,8 @@ def settled(number: int) -> Record:
 async def ledger(database: Database, tmp_path: Path) -> Database:
     """Money paid in by each way, leased, held, charged and posted: a ledger in use."""
     async with database.write() as tx:
-        await tx.execute(insert(Account).values(id="acc_1", name="a", group_name="default", created_ms=1))
+        for id in ("acc_1", "acc_2"):
+            await tx.execute(insert(Account).values(id=id, name="a", group_name="default", created_ms=1))
         key = {
             "id": "key_1",
             "account_id": "acc_1",
@@ -151,6 +152,14 @@ DAMAGE: dict[str, tuple[Any, set[str]]] = {
     "a row that is gone": (
         delete(Request).where(ONE),
         {"each charge has its paper", "requests = spent by the key"},
+    ),
+    "a row of another account": (
+        update(Request).where(ONE).values(account_id="acc_9"),
+        {"each charge is booked", "each charge has its paper"},
+    ),
+    "a top-up of another account": (
+        update(Order).values(account_id="acc_2"),
+        {"each top_up is booked", "each top_up has its paper"},
     ),
     "a shortfall that is not booked": (
         delete(Entry).where(Entry.reference == f"shortfall:{settled(5).id}"),

@@ -106,7 +106,7 @@ async def _wallets(tx: Tx) -> Found:
 async def _papers(tx: Tx) -> Found:
     """What was charged or paid has its entry with the same amount, and no entry is without its paper."""
     for paper in _PAPERS:
-        booked = Entry.reference == literal(f"{paper.prefix}:").concat(paper.id)
+        booked = (Entry.reference == literal(f"{paper.prefix}:").concat(paper.id)) & paper.is_of_its_account
         unequal = or_(Entry.amount.is_(None), Entry.amount != paper.amount)
         stated = select(paper.id, paper.amount, Entry.amount).select_from(paper.source)
         rows = await tx.execute(stated.outerjoin(Entry, booked).where(paper.amount > 0, paper.where, unequal))
@@ -124,7 +124,8 @@ async def _papers(tx: Tx) -> Found:
 def _has_paper(paper: "Paper") -> ColumnElement[bool]:
     id = func.substr(Entry.reference, len(paper.prefix) + 2)
     is_named = Entry.reference.startswith(f"{paper.prefix}:", autoescape=True)
-    return and_(is_named, exists().select_from(paper.source).where(paper.id == id, paper.where))
+    found = exists().select_from(paper.source)
+    return and_(is_named, found.where(paper.id == id, paper.where, paper.is_of_its_account))
 
 
 async def _keys(tx: Tx) -> Found:
@@ -209,21 +210,31 @@ class Paper(NamedTuple):
     id: Any
     amount: Any
     where: ColumnElement[bool] = true()
+    account_id: Any = None
+    """Whose money it moved; None: it does not say, or nobody's."""
+
+    @property
+    def is_of_its_account(self) -> ColumnElement[bool]:
+        if self.account_id is None:
+            return true()
+        return literal(account_book("")).concat(self.account_id).in_((Entry.debit, Entry.credit))
 
 
 _Refund = aliased(Entry)
 _is_refunded = exists().where(_Refund.reference == literal("refund:").concat(Task.id))
 _PAID_OUTSIDE = Order.provider != "balance"
+_IS_PAID = (Order.status == "paid") & _PAID_OUTSIDE
+_HAS_BEGUN = Order.subscription_id.is_not(None) & _PAID_OUTSIDE
 _PAPERS = (
-    Paper("charge", "charge", Request, Request.id, Request.cost),
-    Paper("charge", "charge", Hold, Hold.id, Hold.posted, Hold.state == "posted"),
+    Paper("charge", "charge", Request, Request.id, Request.cost, account_id=Request.account_id),
+    Paper("charge", "charge", Hold, Hold.id, Hold.posted, Hold.state == "posted", Hold.account_id),
     Paper("shortfall", "shortfall", Request, Request.id, Request.shortfall),
-    Paper("refund", "refund", Task, Task.id, Task.cost, _is_refunded),
+    Paper("refund", "refund", Task, Task.id, Task.cost, _is_refunded, Task.account_id),
     # Tasks are forgotten one day; that somebody gave their cost back is not.
     Paper("refund", "refund", Audit, Audit.subject, literal(0), Audit.action == "task.refund"),
-    Paper("top_up", "order", Order, Order.id, Order.amount, (Order.status == "paid") & _PAID_OUTSIDE),
-    Paper("plan", "plan", Order, Order.id, Order.amount, Order.subscription_id.is_not(None) & _PAID_OUTSIDE),
-    Paper("plan", "order", Order, Order.id, Order.amount, not_(_PAID_OUTSIDE)),
+    Paper("top_up", "order", Order, Order.id, Order.amount, _IS_PAID, Order.account_id),
+    Paper("plan", "plan", Order, Order.id, Order.amount, _HAS_BEGUN, Order.account_id),
+    Paper("plan", "order", Order, Order.id, Order.amount, not_(_PAID_OUTSIDE), Order.account_id),
     Paper(
         "redeem",
         "code",
@@ -231,6 +242,7 @@ _PAPERS = (
         Code.id,
         CodeBatch.amount,
         Code.redeemed_ms.is_not(None),
+        Code.redeemed_account_id,
     ),
 )
 _RULES: tuple[Callable[[Tx], Found], ...] = (_wallets, _papers, _keys, _leases, _windows)
