@@ -33,6 +33,8 @@ PATHS = {
     "persona": "/suno/persona/create",
     "tags": "/suno/act/tags",
 }
+JOBS = ("music", "lyrics", "concat")
+"""Actions that are always tasks."""
 ACTS = {"timing": "GET", "wav": "GET", "mp4": "GET", "midi": "GET", "vox": "POST"}
 """What is asked of a clip, and how. The answers have no envelope."""
 FILES = {"wav": ("wav",), "mp4": ("video", "mp4"), "vox": ("vocal",)}
@@ -60,20 +62,20 @@ class Gateway:
             body["mv"] = version_of(wanted)
         if body.get("task_id") and wanted.parent is not None:
             body["task_id"] = wanted.parent.upstream_id
-        if wanted.callback_url and wanted.action in ("music", "lyrics", "concat"):
+        if wanted.callback_url and wanted.action in JOBS:
             body["notify_hook"] = wanted.callback_url
         return Ask("POST", PATHS[wanted.action], body)
 
     def accepted(self, wanted: Submission, status: int, reply: Any) -> Accepted:
-        if status != 200 or (_has_code(reply) and not _is_success(reply)):
+        if not 200 <= status < 300 or (_has_code(reply) and not is_success(reply)):
             raise declined(status, reply, wanted.action)
-        if given := _given(reply):
+        if given := _given(wanted.action, reply):
             return _taken(wanted, given)
-        if wanted.action in ("music", "lyrics", "concat"):
+        if wanted.action in JOBS:
             # Stems are answered by some with the vendor's own object.
             if isinstance(reply, dict) and isinstance(reply.get("clips"), list) and reply.get("id"):
-                return Accepted(str(reply["id"]), data=[long_clip(clip) for clip in reply["clips"]])
-            if _is_success(reply):
+                return Accepted(str(reply["id"]), data=_clips_of(reply["clips"]))
+            if is_success(reply):
                 return Accepted("")  # it has it, and did not say as what
             raise declined(status, reply, wanted.action)
         answer = reply.get("data") if _has_code(reply) else reply
@@ -85,10 +87,10 @@ class Gateway:
         return Ask("POST", "/suno/fetch", {"ids": list(upstream_ids)})
 
     def progress(self, upstream_ids: Sequence[str], status: int, reply: Any) -> dict[str, Progress]:
-        if status != 200 or not _is_success(reply):
-            raise ValueError(f"no list of tasks (status {status})")
-        tasks = reply.get("data") or []
+        tasks = (reply.get("data") or []) if status == 200 and is_success(reply) else None
         tasks = [tasks] if isinstance(tasks, dict) else tasks
+        if not isinstance(tasks, list):
+            raise ValueError(f"no list of tasks (status {status})")
         return {str(task.get("task_id")): progress_of(task) for task in tasks if isinstance(task, dict)}
 
     def cancel(self, upstream_id: str) -> Ask | None:
@@ -116,11 +118,22 @@ def version_of(wanted: Submission) -> str:
 # What was accepted
 
 
-def _given(reply: Any) -> str:
-    """The string that a submission is answered with; empty if there is none."""
-    data = reply.get("data") if _has_code(reply) else None
-    found = data.get("task_id") if isinstance(data, dict) else data
-    return found if isinstance(found, str) else ""
+def _given(action: str, reply: Any) -> str:
+    """The id that a submission is answered with; empty if there is none. Some leave out the envelope."""
+    if not isinstance(reply, dict) or (action not in JOBS and not _has_code(reply)):
+        return ""
+    data = reply.get("data")
+    if action == "upload" and isinstance(data, dict):
+        return ""  # the clip's is wanted, and it may name a task besides
+    return name_of_task(data if _has_code(reply) or isinstance(data, dict | list) else reply)
+
+
+def name_of_task(given: Any) -> str:
+    """An id alone, or in an object, or in a list of one; empty if there is none. Some are numbers."""
+    if isinstance(given, list):
+        given = given[0] if given else None
+    found = given.get("task_id") if isinstance(given, dict) else given
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
 def _taken(wanted: Submission, given: str) -> Accepted:
@@ -134,7 +147,7 @@ def _taken(wanted: Submission, given: str) -> Accepted:
 def _made(wanted: Submission, answer: dict[str, Any]) -> Accepted:
     """What was there at once."""
     if wanted.action == "upload":
-        given = answer.get("clip_id") or answer.get("id")
+        given = answer.get("clip_id") or answer.get("id") or answer.get("task_id")
         if not given:
             raise Declined("vendor", "the vendor did not say which clip it made of the upload")
         return _taken(wanted, str(given))
@@ -207,7 +220,11 @@ def _data_of(data: Any) -> Any:
         return data if isinstance(data, dict) else None
     if len(data) == 1 and isinstance(data[0], dict) and "text" in data[0] and "audio_url" not in data[0]:
         return data[0]
-    return [long_clip(clip) for clip in data if isinstance(clip, dict)]
+    return _clips_of(data)
+
+
+def _clips_of(found: list[Any]) -> list[dict[str, Any]]:
+    return [long_clip(clip) for clip in found if isinstance(clip, dict)]
 
 
 def state_of_item(item: dict[str, Any]) -> State | None:
@@ -270,8 +287,9 @@ def _has_code(reply: Any) -> bool:
     return isinstance(reply, dict) and "code" in reply
 
 
-def _is_success(reply: Any) -> bool:
-    return isinstance(reply, dict) and reply.get("code") in ("success", 1, 200)
+def is_success(reply: Any) -> bool:
+    """Some write the word in other letters, or a number, or a number as text."""
+    return isinstance(reply, dict) and str(reply.get("code")).lower() in ("success", "ok", "1", "200")
 
 
 def declined(status: int, reply: Any, action: str = "") -> Declined:
@@ -283,7 +301,7 @@ def declined(status: int, reply: Any, action: str = "") -> Declined:
         return Declined("busy", reason)
     if status in (404, 405) or "invalid_action" in reason:
         return Declined("unable", f"this channel cannot do {action or 'that'}")
-    if status >= 500 or not isinstance(reply, dict) or status == 200:
+    if not 400 <= status < 500 or not isinstance(reply, dict):
         return Declined("vendor", reason or f"the vendor answered with status {status}")
     if not _has_code(reply):
         return Declined("request", reason, without_whereabouts(reply), status=status)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor
-from pronghorn.vendors.suno import declined, state_of_clips
+from pronghorn.vendors.suno import declined, is_success, name_of_task, state_of_clips
 from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, neutral, state_of
 from pronghorn.wire.udio import has_failed
 
@@ -19,13 +19,9 @@ class TaskDialect:
         return Ask("POST", "/udio/submit/music", wanted.body)
 
     def accepted(self, wanted: Submission, status: int, reply: Any) -> Accepted:
-        if status != 200 or not _is_success(reply):
+        if not 200 <= status < 300 or not is_success(reply):
             raise refused(status, reply)
-        data = reply.get("data")
-        given = data.get("task_id") if isinstance(data, dict) else data
-        if not isinstance(given, str) or not given:
-            raise refused(status, reply)
-        return Accepted(given)
+        return Accepted(name_of_task(reply.get("data")))
 
     def poll(self, upstream_ids: Sequence[str]) -> Ask:
         return Ask("GET", f"/udio/fetch/{quote(upstream_ids[0], safe='')}")
@@ -33,12 +29,11 @@ class TaskDialect:
     def progress(self, upstream_ids: Sequence[str], status: int, reply: Any) -> dict[str, Progress]:
         if isinstance(reply, dict) and reply.get("code") == "task_not_exist":
             return {}
-        data = reply.get("data") if status == 200 and _is_success(reply) else None
+        data = reply.get("data") if status == 200 and is_success(reply) else None
         if not isinstance(data, dict):
             raise ValueError(f"no task (status {status})")
         task = data["task"] if isinstance(data.get("task"), dict) else data
-        songs = data.get("songs") or task.get("songs")
-        return {upstream_ids[0]: progress_of(songs if isinstance(songs, list) else [], task)}
+        return {upstream_ids[0]: progress_of(_songs_of(data) or _songs_of(task), task)}
 
     def cancel(self, upstream_id: str) -> Ask | None:
         return None
@@ -53,8 +48,11 @@ class TaskDialect:
         return None
 
 
-def _is_success(reply: Any) -> bool:
-    return isinstance(reply, dict) and reply.get("code") in ("success", 1, 200)
+def _songs_of(place: dict[str, Any]) -> list[Any]:
+    """In the object itself, or in its `data`, where rows of tasks have what their vendor said."""
+    inner = place.get("data")
+    songs = place.get("songs") or (inner.get("songs") if isinstance(inner, dict) else inner)
+    return songs if isinstance(songs, list) else []
 
 
 def refused(status: int, reply: Any) -> Declined:
@@ -66,13 +64,18 @@ def refused(status: int, reply: Any) -> Declined:
 
 
 def progress_of(songs: list[Any], task: dict[str, Any]) -> Progress:
-    """By its songs, which are what is paid for; by the task's own word as long as there are none."""
-    known = [song if isinstance(song, dict) else {} for song in songs]
-    words = [_state_of_song(song) for song in known]
+    """By its songs, which are what is paid for; by the task's own word as long as there are none.
+
+    Of what the task calls done nothing more is made: the songs with a file are it.
+    """
     said = state_of(task.get("status") or "queued")
+    known = [song if isinstance(song, dict) else {} for song in songs]
+    if said == "succeeded":
+        known = [song | {"finished": True} if song.get("song_path") else song for song in known]
+    words = [_state_of_song(song) for song in known]
     state = state_of_clips(words) if words else said
-    if not words and state == "succeeded":
-        state = "running"
+    if said == "succeeded":
+        state = "succeeded" if "succeeded" in words else state if words else "running"
     if said == "failed" and "succeeded" not in words:
         state = "failed"
     if said == "queued" and state == "running" and "succeeded" not in words and task.get("status"):

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor
+from pronghorn.vendors.suno import is_success
 from pronghorn.vendors.task import Accepted, Ask, Progress, Submission
 from pronghorn.vendors.udio import progress_of, refused
 
@@ -25,11 +26,15 @@ class ProxyDialect:
             reply.get("data") if isinstance(reply, dict) and isinstance(reply.get("data"), dict) else reply
         )
         found = inner.get("track_ids") or inner.get("songs") if isinstance(inner, dict) else None
-        ids = [one.get("id") if isinstance(one, dict) else one for one in found or ()]
+        ids = [
+            one.get("id") if isinstance(one, dict) else one
+            for one in (found if isinstance(found, list) else ())
+        ]
         names = [str(one) for one in ids if one]
-        if status != 200 or not names:
+        is_taken = is_success(reply) or (isinstance(inner, dict) and bool(inner.get("generation_id")))
+        if not 200 <= status < 300 or not (names or is_taken):
             raise refused(status, reply)
-        return Accepted(",".join(names), data=[{"id": name} for name in names])
+        return Accepted(",".join(names), data=[{"id": name} for name in names] or None)
 
     def poll(self, upstream_ids: Sequence[str]) -> Ask:
         return Ask("GET", f"/udio/query?ids={quote(','.join(upstream_ids), safe=',')}")

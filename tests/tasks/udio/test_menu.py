@@ -29,7 +29,7 @@ PARAMS = {
 }
 TASK_MEMBERS = {
     *("task_id", "action", "status", "fail_reason", "submit_time", "start_time", "finish_time"),
-    *("progress", "songs"),
+    *("progress", "songs", "data"),
 }
 NOBODYS = "0d1b8d62-7c7b-4f43-8f2e-8a9c1d6b1a70"
 
@@ -58,6 +58,7 @@ async def test_a_song_is_made_as_a_task(stage: Stage, vendor: str) -> None:
     assert (task["action"], task["progress"], task["fail_reason"]) == ("udio-generate", "100%", "")
     assert 0 < task["submit_time"] <= task["start_time"] <= task["finish_time"]
     assert len(task["songs"]) == 2
+    assert task["data"] == {"songs": task["songs"]}
     for song in task["songs"]:
         assert set(song) == set(BLANK)
         assert (song["finished"], song["user_id"], song["duration"]) == (True, "", 32.0)

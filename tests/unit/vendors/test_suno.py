@@ -82,19 +82,34 @@ def success(data: Any, code: Any = "success") -> dict[str, Any]:
         (wanted(), success(TASK), Accepted(TASK)),
         (wanted(), success(TASK, 1), Accepted(TASK)),
         (wanted(), success(TASK, 200), Accepted(TASK)),
+        (wanted(), success(TASK, "200"), Accepted(TASK)),
+        (wanted(), success(TASK, "SUCCESS"), Accepted(TASK)),
         (wanted(), success({"task_id": TASK}), Accepted(TASK)),
+        (wanted(), success([{"task_id": TASK}]), Accepted(TASK)),
+        (wanted(), success(4711), Accepted("4711")),
+        (wanted(), {"data": [{"task_id": TASK}]}, Accepted(TASK)),
+        (wanted("lyrics"), {"task_id": TASK, "status": "queued"}, Accepted(TASK)),
         # Taken, and nobody knows as what.
         (wanted(), success(None), Accepted("")),
         (wanted(), success({}), Accepted("")),
         (
             wanted(),
-            {"id": TASK, "clips": [clip("submitted")], "metadata": {}},
+            {"id": TASK, "clips": [clip("submitted"), "odd"], "metadata": {}},
             Accepted(TASK, data=[clip("submitted")]),
         ),
         (wanted("wav", clip_id=CLIP), success(TASK), Accepted(TASK)),
         (
             wanted("upload", url="https://files.example/demo.mp3"),
             success(CLIP),
+            Accepted(
+                "",
+                "succeeded",
+                [{"id": CLIP, "status": "complete", "title": "", "metadata": {"type": "upload"}}],
+            ),
+        ),
+        (
+            wanted("upload", url="https://files.example/demo.mp3"),
+            success({"task_id": TASK, "clip_id": CLIP}),
             Accepted(
                 "",
                 "succeeded",
@@ -135,8 +150,9 @@ def success(data: Any, code: Any = "success") -> dict[str, Any]:
         ),
     ],
 )
-def test_what_was_accepted(asked: Submission, reply: Any, accepted: Accepted) -> None:
-    assert GATEWAY.accepted(asked, 200, reply) == accepted
+@pytest.mark.parametrize("status", [200, 202])
+def test_what_was_accepted(asked: Submission, status: int, reply: Any, accepted: Accepted) -> None:
+    assert GATEWAY.accepted(asked, status, reply) == accepted
 
 
 @pytest.mark.parametrize(
@@ -146,6 +162,8 @@ def test_what_was_accepted(asked: Submission, reply: Any, accepted: Accepted) ->
         ("music", 200, None, "vendor"),
         ("music", 200, [], "vendor"),
         ("music", 200, {"clips": "none"}, "vendor"),
+        ("music", 200, {"error": "no", "data": "x"}, "vendor"),
+        ("music", 301, {"message": "moved"}, "vendor"),
         ("music", 400, {"code": "invalid_request", "message": "x"}, "request"),
         ("concat", 400, {"code": "invalid_request", "message": "invalid_action"}, "unable"),
         ("tags", 404, {"error": {"message": "Invalid URL"}}, "unable"),
@@ -275,12 +293,19 @@ def test_several_tasks_are_told_apart() -> None:
         {"task_id": "a", "status": "SUCCESS", "data": [clip("complete")]},
         {"task_id": "b", "status": "QUEUED"},
     ]
-    found = GATEWAY.progress(["a", "b", "c"], 200, success(tasks))
+    found = GATEWAY.progress(["a", "b", "c"], 200, success([*tasks, None], "200"))
     assert {name: one.state for name, one in found.items()} == {"a": "succeeded", "b": "queued"}
 
 
 @pytest.mark.parametrize(
-    ("status", "reply"), [(500, None), (200, []), (200, {"code": "internal_error"}), (429, {})]
+    ("status", "reply"),
+    [
+        (500, None),
+        (200, []),
+        (200, {"code": "internal_error"}),
+        (429, {}),
+        (200, {"code": "success", "data": "in a while"}),
+    ],
 )
 def test_no_list_is_no_answer(status: int, reply: Any) -> None:
     with pytest.raises(ValueError):

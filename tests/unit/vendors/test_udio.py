@@ -25,6 +25,7 @@ def test_the_body_goes_as_it_is() -> None:
 def test_a_task_is_accepted() -> None:
     assert TASKS.accepted(WANTED, 200, {"code": "success", "message": "", "data": "t"}) == Accepted("t")
     assert TASKS.accepted(WANTED, 200, {"code": 1, "data": {"task_id": "t"}}) == Accepted("t")
+    assert TASKS.accepted(WANTED, 202, {"code": "200", "data": {"task_id": 7}}) == Accepted("7")
     assert TASKS.poll(["t"]) == Ask("GET", "/udio/fetch/t")
 
 
@@ -39,6 +40,19 @@ def test_a_task_is_accepted() -> None:
 def test_songs_are_accepted(reply: Any) -> None:
     assert SONGS.accepted(WANTED, 200, reply) == Accepted("a,b", data=[{"id": "a"}, {"id": "b"}])
     assert SONGS.poll(["a,b", "c,d"]) == Ask("GET", "/udio/query?ids=a,b,c,d")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "reply"),
+    [
+        (TASKS, {"code": "success", "message": "", "data": None}),
+        (TASKS, {"code": "SUCCESS", "data": {}}),
+        (SONGS, {"message": "success", "generation_id": "g", "track_ids": []}),
+        (SONGS, {"code": "success", "data": {}}),
+    ],
+)
+def test_what_was_taken_without_a_name_is_asked_of_nobody_else(adapter: Any, reply: Any) -> None:
+    assert adapter.accepted(WANTED, 200, reply) == Accepted("")
 
 
 @pytest.mark.parametrize(
@@ -91,18 +105,37 @@ def test_a_task_is_where_its_songs_are(songs: list[Any], state: str, reason: str
         ({"status": "FAILURE", "fail_reason": "banned"}, [], "failed"),
         ({"status": "FAILURE", "fail_reason": "banned"}, [EARLY, EARLY], "failed"),
         ({"status": "FAILURE"}, [GOOD, LOST], "succeeded"),
+        # What it calls done goes no further.
+        ({"status": "SUCCESS"}, [GOOD, EARLY], "succeeded"),
+        ({"status": "SUCCESS"}, [{"id": "a", "song_path": GOOD["song_path"]}], "succeeded"),
+        ({"status": "SUCCESS"}, [EMPTY, EARLY], "running"),
     ],
 )
 def test_a_tasks_own_word_counts_too(task: Any, songs: list[Any], state: str) -> None:
     assert progress_of(songs, task).state == state
 
 
-@pytest.mark.parametrize("is_flat", [True, False])
-def test_songs_lie_in_the_task_or_beside_it(is_flat: bool) -> None:
-    task = {"task_id": "t", "status": "SUCCESS"}
-    data = task | {"songs": [GOOD]} if is_flat else {"task": task, "songs": [GOOD]}
+ROW = {"task_id": "t", "status": "SUCCESS"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ROW | {"songs": [GOOD]},
+        {"task": ROW, "songs": [GOOD]},
+        # The row of a task as most gateways have it: its data are what the vendor said.
+        ROW | {"data": {"songs": [GOOD]}},
+        ROW | {"data": [GOOD]},
+    ],
+)
+def test_songs_lie_in_the_task_or_beside_it(data: Any) -> None:
     found = TASKS.progress(["t"], 200, {"code": "success", "message": "", "data": data})
     assert (found["t"].state, found["t"].data) == ("succeeded", [GOOD])
+
+
+def test_a_song_of_what_is_done_is_finished_though_it_does_not_say_so() -> None:
+    song = {"id": "a", "song_path": GOOD["song_path"]}
+    assert progress_of([song, EARLY], ROW).data == [song | {"finished": True}, EARLY]
 
 
 def test_songs_keep_their_place_when_one_is_missing() -> None:

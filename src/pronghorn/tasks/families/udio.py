@@ -35,6 +35,7 @@ class Udio:
     def shown(self, view: View, link: Link) -> Any:
         has_begun = view.started_ms or (view.created_ms if view.state == "succeeded" else 0)
         is_with_vendor = view.upstream_id is not None or view.is_over
+        songs = _songs(view, link)
         return {
             "task_id": view.id,
             "action": "udio-generate",
@@ -44,7 +45,8 @@ class Udio:
             "start_time": has_begun // 1000,
             "finish_time": (view.finished_ms or 0) // 1000,
             "progress": f"{100 if view.is_over else view.percent}%",
-            "songs": _songs(view, link),
+            "songs": songs,
+            "data": {"songs": songs},  # where they are in the rows that most gateways have
         }
 
     def parts(self, data: Any) -> list[str]:
@@ -55,7 +57,7 @@ class Udio:
 def song_of(view: View, number: int, link: Link) -> dict[str, Any] | None:
     """One of its songs, whether its vendor has named it or not; None: there is none of that number."""
     known = view.data if isinstance(view.data, list) else []
-    if number >= (len(known) or SONGS):
+    if number >= max(len(known), SONGS):
         return None
     song = _shown(known[number] if number < len(known) else {}, number, view, link)
     if view.is_over and not song["finished"] and not has_failed(song):
@@ -71,7 +73,8 @@ def song_count(view: View) -> int:
 def _songs(view: View, link: Link) -> list[dict[str, Any]]:
     """Of what has succeeded the good ones; why one is missing is in `fail_reason`."""
     known = view.data if isinstance(view.data, list) else []
-    found = [_shown(song, number, view, link) for number, song in enumerate(known)]
+    places = (song_of(view, number, link) for number in range(len(known)))
+    found = [song for song in places if song is not None]
     good = [song for song in found if not has_failed(song)]
     return good if view.state == "succeeded" and good else found
 
