@@ -46,7 +46,7 @@ class Server:
         if status != 200:
             raise _declined(status, reply)
         if wanted.action == "timing":
-            words = reply if isinstance(reply, list) else (reply or {}).get("aligned_words")
+            words = reply.get("aligned_words") if isinstance(reply, dict) else reply
             if not isinstance(words, list):
                 raise Declined("vendor", "the vendor gave no times of words")
             answer = {"aligned_words": words}
@@ -65,7 +65,8 @@ class Server:
     def progress(self, upstream_ids: Sequence[str], status: int, reply: Any) -> dict[str, Progress]:
         if status != 200 or not isinstance(reply, list):
             raise ValueError(f"no list of clips (status {status})")
-        known = {str(clip.get("id")): clip_of(clip) for clip in reply if isinstance(clip, dict)}
+        listed = [clip for clip in reply if isinstance(clip, dict) and clip.get("id")]
+        known = {str(clip["id"]): clip_of(clip) for clip in listed}
         found = {}
         for upstream_id in upstream_ids:
             clips = [known[one] for one in upstream_id.split(",") if one in known]
@@ -133,7 +134,7 @@ def clip_of(info: dict[str, Any]) -> dict[str, Any]:
     if isinstance(info.get("metadata"), dict):
         return long_clip(info)
     flat = {name: value for name, value in info.items() if name not in ("lyric", "duration", "error_message")}
-    clip = long_clip(info)
+    clip = long_clip({"tags": ""} | info)
     model = str(info.get("model_name") or "")
     more = {
         "metadata": clip["metadata"] | {"prompt": info.get("lyric") or info.get("prompt") or ""},

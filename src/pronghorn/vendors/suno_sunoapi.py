@@ -19,7 +19,7 @@ from pronghorn.vendors.suno_sunoapi_answers import (
     song_progress,
 )
 from pronghorn.vendors.suno_sunoapi_requests import clip_named, music_request, persona_request, song_of
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, Submission
+from pronghorn.vendors.task import Accepted, Ask, Progress, Submission
 
 NOWHERE = "https://callback.invalid/"
 """They want an address for callbacks; without one of ours this one, which nobody can have. The records are polled."""
@@ -49,7 +49,7 @@ class Service:
             return Accepted("", "succeeded", made_persona(wanted, data))
         given = data.get("taskId") or data.get("task_id")
         if not given:
-            raise Declined("vendor", "the vendor named no task")
+            return Accepted("")  # it has it, and did not say as what
         names = {"music": [], "lyrics": ["lyrics"]}.get(wanted.action, [wanted.action, clip_named(wanted)])
         return Accepted("/".join([*names, str(given)]))
 

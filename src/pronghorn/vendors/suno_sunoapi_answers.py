@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pronghorn.vendors.suno import is_success
 from pronghorn.vendors.task import Declined, Progress, State, Submission, neutral, state_of
 from pronghorn.wire.suno import VERSIONS, made_of_clip, seconds
 
@@ -34,25 +35,29 @@ class Record(NamedTuple):
 RECORDS: Mapping[str, Record] = MappingProxyType(
     {
         "lyrics": Record("/api/v1/lyrics/record-info", (), ""),
-        "wav": Record("/api/v1/wav/record-info", ("audioWavUrl", "wavUrl"), "wav_file_url"),
-        "mp4": Record("/api/v1/mp4/record-info", ("videoUrl",), "video_url"),
+        "wav": Record("/api/v1/wav/record-info", ("audioWavUrl", "audio_wav_url", "wavUrl"), "wav_file_url"),
+        "mp4": Record("/api/v1/mp4/record-info", ("videoUrl", "video_url"), "video_url"),
     }
 )
 
 
-def code_of(status: int, reply: dict[str, Any]) -> int:
-    """Their own code counts: they answer most with a status of 200."""
-    found = reply.get("code")
-    return found if isinstance(found, int) and not isinstance(found, bool) else status
+def code_of(status: int, reply: Any) -> int:
+    """Their own code counts, since they answer most with a status of 200; 0 if it is none."""
+    if is_success(reply):
+        return 200
+    if not isinstance(reply, dict) or reply.get("code") is None:
+        return status
+    found = str(reply["code"])
+    return int(found) if found.isdecimal() and found.isascii() and len(found) < 4 else 0
 
 
 def data_of(status: int, reply: Any) -> dict[str, Any]:
     """Raises `Declined`."""
-    code = code_of(status, reply) if isinstance(reply, dict) else status
+    code = code_of(status, reply)
     reason = neutral(str(reply.get("msg") or reply.get("message") or "")) if isinstance(reply, dict) else ""
     data = reply.get("data") if isinstance(reply, dict) else None
-    if code == 200 and isinstance(data, dict):
-        return data
+    if code == 200 and (data or is_success(reply)):
+        return data if isinstance(data, dict) else {"taskId": data}
     if code in (401, 402, 403) or (code == 429 and "credit" in reason.lower()):
         raise Declined("account", reason)
     if code in (405, 429, 430):
@@ -82,27 +87,32 @@ def made_persona(wanted: Submission, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _state(data: dict[str, Any]) -> State | None:
-    word = str(data.get("status") or data.get("successFlag") or "")
+def _word(data: dict[str, Any]) -> str:
+    """Records of files have a flag for it."""
+    return str(data.get("status") or data.get("successFlag") or "")
+
+
+def _state(data: dict[str, Any], *, is_there: bool, is_all_there: bool) -> State | None:
+    """Nothing is made without its result; and that their callback failed says nothing of that."""
+    word = _word(data).upper()
+    if word == "CALLBACK_EXCEPTION":
+        return "succeeded" if is_all_there else "running"
     found = state_of(word, STATES)
-    return "failed" if found is None and _FAILED.search(word) else found
+    if found is None and _FAILED.search(word):
+        return "failed"
+    return "running" if found == "succeeded" and not is_there else found
 
 
 def _reason(data: dict[str, Any]) -> str:
-    return neutral(str(data.get("errorMessage") or data.get("status") or ""))
+    return neutral(str(data.get("errorMessage") or _word(data)))
 
 
 def song_progress(data: dict[str, Any]) -> Progress:
-    """That their callback failed says nothing: a song with a file is there."""
     response = data.get("response")
     songs = response.get("sunoData") if isinstance(response, dict) else None
-    clips = [clip_of(song) for song in songs or [] if isinstance(song, dict)]
+    clips = [clip_of(song) for song in songs if isinstance(song, dict)] if isinstance(songs, list) else []
     whole = [clip["status"] == "complete" for clip in clips]
-    state = _state(data)
-    if data.get("status") == "CALLBACK_EXCEPTION":
-        state = "succeeded" if whole and all(whole) else "running"
-    if state == "succeeded" and not any(whole):
-        state = "running"
+    state = _state(data, is_there=any(whole), is_all_there=bool(whole) and all(whole))
     if state == "succeeded":
         clips = [
             clip if is_whole else clip | {"status": "error"}
@@ -114,7 +124,8 @@ def song_progress(data: dict[str, Any]) -> Progress:
 
 
 def clip_of(song: dict[str, Any]) -> dict[str, Any]:
-    audio, stream = song.get("audioUrl") or "", song.get("streamAudioUrl") or ""
+    audio = song.get("audioUrl") or song.get("sourceAudioUrl") or ""
+    stream = song.get("streamAudioUrl") or song.get("sourceStreamAudioUrl") or ""
     model = str(song.get("modelName") or "")
     image = song.get("imageUrl") or ""
     return {
@@ -143,12 +154,11 @@ def clip_of(song: dict[str, Any]) -> dict[str, Any]:
 
 def lyrics_progress(data: dict[str, Any]) -> Progress:
     """They write two; the first that is whole is the result, as there is one elsewhere."""
-    state = _state(data)
     response = data.get("response")
     texts = response.get("data") if isinstance(response, dict) else None
-    good = next((one for one in texts or [] if isinstance(one, dict) and one.get("text")), None)
-    if data.get("status") == "CALLBACK_EXCEPTION" or state == "succeeded":
-        state = "succeeded" if good is not None else "running"
+    texts = texts if isinstance(texts, list) else []
+    good = next((one for one in texts if isinstance(one, dict) and one.get("text")), None)
+    state = _state(data, is_there=good is not None, is_all_there=good is not None)
     made = None
     if good is not None:
         title = good.get("title") or ""
@@ -162,14 +172,9 @@ def lyrics_progress(data: dict[str, Any]) -> Progress:
 
 
 def file_progress(act: str, clip_id: str, record: Record, data: dict[str, Any]) -> Progress:
-    state = _state(data)
     response = data.get("response")
-    found = (
-        next((response[name] for name in record.files if response.get(name)), "")
-        if isinstance(response, dict)
-        else ""
-    )
-    if data.get("status") == "CALLBACK_EXCEPTION" or state == "succeeded":
-        state = "succeeded" if found else "running"
+    response = response if isinstance(response, dict) else {}
+    found = next((response[name] for name in record.files if response.get(name)), "")
+    state = _state(data, is_there=bool(found), is_all_there=bool(found))
     made = made_of_clip(act, clip_id, {record.shown: found}) if found else None
     return Progress(state, made, None, _reason(data) if state == "failed" else "")

@@ -192,3 +192,16 @@ def test_whose_fault_it_is(status: int, reply: Any, fault: str) -> None:
 def test_no_list_is_no_answer(status: int, reply: Any) -> None:
     with pytest.raises(ValueError):
         SERVER.progress(["a"], status, reply)
+
+
+def test_an_odd_clip_keeps_no_other_waiting() -> None:
+    odd: list[Any] = [{"error": "x"}, {"id": "b", "status": "complete"}, {"id": None}, None]
+    found = SERVER.progress(["a", "b"], 200, [*odd, info("a")])
+    assert {name: one.state for name, one in found.items()} == {"a": "succeeded", "b": "running"}
+
+
+def test_times_that_are_none_are_not_charged() -> None:
+    for reply in ("soon", {"aligned_words": None}, None, 7):
+        with pytest.raises(Declined) as refusal:
+            SERVER.accepted(wanted("timing", clip_id="c"), 200, reply)
+        assert refusal.value.fault == "vendor"

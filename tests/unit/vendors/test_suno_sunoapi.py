@@ -212,6 +212,11 @@ def test_a_task_is_asked_after_at_its_own_record(action: str, upstream_id: str, 
         ("SOMETHING_NEW_FAILED", None, "failed"),
         ("CALLBACK_EXCEPTION", [song(), song()], "succeeded"),
         ("CALLBACK_EXCEPTION", [song(), song("")], "running"),
+        ("Sensitive_Word_Error", None, "failed"),
+        ("first_success", [song(), song("")], "running"),
+        ("something_new_failed", None, "failed"),
+        ("SUCCESS", [song("", sourceAudioUrl=SOUND)], "succeeded"),
+        ("SUCCESS", 7, "running"),
         ("SOMETHING_NEW", [], None),
     ],
 )
@@ -221,6 +226,30 @@ def test_all_states_of_songs(status: str, songs: Any, state: str | None) -> None
     )
     assert found["1"].state == state
     assert found["1"].reason == ("oops" if state == "failed" else "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"), [("wav", "audioWavUrl"), ("mp4", "videoUrl"), ("wav", "audio_wav_url")]
+)
+@pytest.mark.parametrize(
+    ("flag", "has_file", "state"),
+    [
+        ("PENDING", False, "queued"),
+        ("SUCCESS", True, "succeeded"),
+        ("SUCCESS", False, "running"),
+        # That nobody took their callback says nothing of the file.
+        ("CALLBACK_EXCEPTION", True, "succeeded"),
+        ("CALLBACK_EXCEPTION", False, "running"),
+        ("GENERATE_WAV_FAILED", False, "failed"),
+    ],
+)
+def test_the_record_of_a_file_has_a_flag_for_its_state(
+    kind: str, member: str, flag: str, has_file: bool, state: str
+) -> None:
+    response = {member: "https://cdn.example/a"} if has_file else None
+    data = {"taskId": "1", "successFlag": flag, "response": response, "errorMessage": None}
+    found = SERVICE.progress([f"{kind}/c/1"], 200, {"code": 200, "data": data})[f"{kind}/c/1"]
+    assert (found.state, found.reason) == (state, flag if state == "failed" else "")
 
 
 def test_a_song_has_the_long_form() -> None:
@@ -285,9 +314,9 @@ def test_a_persona_is_there_at_once() -> None:
         (200, {"code": 430, "msg": "too often"}, "busy"),
         (200, {"code": 455, "msg": "maintenance"}, "vendor"),
         (200, {"code": 500, "msg": "oops"}, "vendor"),
+        (200, {"code": "402", "msg": "pay"}, "account"),
+        (200, {"code": "oops", "msg": "oops"}, "vendor"),
         (404, None, "vendor"),
-        (200, {"code": 200, "data": None}, "vendor"),
-        (200, {"code": 200, "data": {}}, "vendor"),
     ],
 )
 def test_whose_fault_it_is(status: int, reply: Any, fault: str) -> None:
@@ -296,8 +325,16 @@ def test_whose_fault_it_is(status: int, reply: Any, fault: str) -> None:
     assert refusal.value.fault == fault
 
 
+@pytest.mark.parametrize(("data", "upstream_id"), [({"taskId": "1"}, "1"), ("1", "1"), (None, ""), ({}, "")])
+@pytest.mark.parametrize("code", [200, "200"])
+def test_what_it_has_taken_is_asked_of_nobody_else(code: Any, data: Any, upstream_id: str) -> None:
+    accepted = SERVICE.accepted(wanted(prompt="x"), 200, {"code": code, "msg": "success", "data": data})
+    assert accepted.upstream_id == upstream_id
+
+
 def test_a_task_that_it_does_not_know() -> None:
     assert SERVICE.progress(["1"], 404, {"code": 404, "msg": "none", "data": None}) == {}
+    assert SERVICE.progress(["1"], 200, {"code": "404", "msg": "none", "data": None}) == {}
     replies: list[Any] = [None, [], {"code": 500}, {"code": 200, "data": None}]
     for reply in replies:
         with pytest.raises(ValueError):
