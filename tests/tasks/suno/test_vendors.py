@@ -114,6 +114,26 @@ async def test_an_extension_names_the_vendors_task(stage: Stage) -> None:
         assert stage.peer.asked("/suno/submit/music")[-1] == body | {"task_id": UPSTREAM}
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"continue_clip_id": CLIP, "continue_at": 96.5}, "extend"),
+        ({"task": "Extend", "continue_clip_id": CLIP}, "extend"),
+        ({"task": "GEN_STEM ", "continue_clip_id": CLIP, "stem_task": " Twelve"}, "stems/all"),
+        ({"task": "Cover", "cover_clip_id": CLIP}, "cover"),
+        ({"task": "invented", "tags": "x"}, "music"),
+    ],
+)
+async def test_what_a_server_may_make_of_it_is_what_it_is_priced_by(
+    stage: Stage, body: Json, kind: str
+) -> None:
+    caller = await stage.caller("peer_suno")
+    await sung(stage, caller)
+    await caller.made("/suno/submit/music", body)
+    assert stage.peer.asked("/suno/submit/music")[-1].get("task") == body.get("task")
+    assert (await caller.rows())[-1].usage["kind"] == kind
+
+
 async def test_files_and_words_are_asked_of_the_account_that_has_the_clip(stage: Stage) -> None:
     caller = await stage.caller("peer_suno")
     await sung(stage, caller)

@@ -223,3 +223,25 @@ async def test_the_body_reaches_the_vendor_as_it_was_but_for_what_is_ours(stage:
     config = {"mode": "continue", "source": {"source_type": "song", "song_id": NOBODYS}}
     assert stage.peer.asked("/udio/submit/music")[-1] == {"gen_params": {"prompt": "on", "config": config}}
     assert await caller.spent() == nano("0.10", "0.10")
+
+
+@pytest.mark.parametrize(
+    ("length", "mode", "kind"),
+    [("UDIO130-v1.5", " Remix", "remix/130s"), ("udio32-v1.5", "odd", "music/32s")],
+)
+async def test_what_a_server_may_make_of_it_is_what_it_is_priced_by(
+    stage: Stage, length: str, mode: str, kind: str
+) -> None:
+    caller = await stage.caller("peer_udio")
+    stage.peer.forget()
+    stage.peer.will_answer("/udio/submit/music", {"code": "success", "message": "", "data": "t"})
+    song = {"id": NOBODYS, "finished": True, "song_path": "https://storage.example/samples/umbrella.mp3"}
+    task = {"task_id": "t", "status": "SUCCESS", "data": {"songs": [song]}}
+    stage.peer.will_answer("/udio/fetch/t", {"code": "success", "message": "", "data": task})
+    made = await caller.made("/udio/submit/music", {"prompt": "x"}, "udio")
+    source = {"source_type": "song", "song_id": made["songs"][0]["id"]}
+    body = {"prompt": "x", "model_type": length, "config": {"mode": mode, "source": source}}
+    await caller.made("/udio/submit/music", body, "udio")
+    sent = stage.peer.asked("/udio/submit/music")[-1]["gen_params"]
+    assert (sent["model_type"], sent["config"]["mode"]) == (length, mode)
+    assert (await caller.rows())[-1].usage["kind"] == kind

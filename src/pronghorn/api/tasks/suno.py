@@ -36,7 +36,7 @@ WORDS = ("gpt_description_prompt", "prompt", "tags", "title")
 
 async def submit_music(asked: Asked) -> Answer:
     body = asked.body(*READ)
-    task = take(body, "task", str, "")
+    task = take(body, "task", str, "").strip().lower()  # as some server may read it
     _check_words(body)
     if task in SOURCES and not take(body, SOURCES[task], str, ""):
         raise BadRequest(f"{SOURCES[task]} is empty, and task is {task}", param=SOURCES[task])
@@ -76,8 +76,10 @@ async def _name_task(asked: Asked, body: dict[str, Any]) -> None:
 
 def _kind(task: str, body: dict[str, Any]) -> str:
     if task == "gen_stem":
-        words = (str(body.get(name) or "").lower() for name in ("stem_task", "stem_type_group_name"))
+        words = (str(body.get(name) or "").strip().lower() for name in ("stem_task", "stem_type_group_name"))
         return "stems/all" if "twelve" in words else "stems"
+    if not task and body.get("continue_clip_id"):
+        return "extend"  # older servers know it by the clip alone
     return KINDS.get(task, "music")
 
 

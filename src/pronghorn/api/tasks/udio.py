@@ -35,7 +35,7 @@ READ = (
     *PARTS_OF_ONE,
 )
 """All members that something depends on."""
-_LENGTH = re.compile(r"udio(\d{1,4})\b", re.ASCII)
+_LENGTH = re.compile(r"\s*udio(\d{1,4})\b", re.ASCII | re.IGNORECASE)
 
 
 async def submit_music(asked: Asked) -> Answer:
@@ -109,7 +109,7 @@ def _check(params: dict[str, Any]) -> None:
 async def _source(asked: Asked, params: dict[str, Any]) -> tuple[str, View | None]:
     """The mode, and the task of the song that it goes on from, whose id at the vendor takes the place of ours."""
     config = take(params, "config", dict, {})
-    mode = take(config, "mode", str, "regular")
+    mode = take(config, "mode", str, "regular").strip().lower()  # as some server may read it
     source = take(config, "source", dict, {})
     song_id = take(source, "song_id", str, "")
     if not song_id:
