@@ -38,6 +38,30 @@ def test_every_address_of_a_clip_is_a_link() -> None:
     assert addresses(family, view([CLIP]))["0.cover_url"] == "https://vendor.example/c.png"
 
 
+def test_so_is_one_that_lies_deeper() -> None:
+    deep: dict[str, Any] = {
+        "metadata": {
+            "tags": "x",
+            "video_cover_url": "https://vendor.example/v.mp4",
+            "history": [{"id": "c"}],
+        },
+        "media_urls": [{"url": "https://vendor.example/m.m4a", "type": "audio/mp4"}, 7],
+        "image_urls": ["https://vendor.example/1.png", "none"],
+        "persona": {"id": "p", "user_image_url": "https://vendor.example/account.png"},
+        "prompt": "https://a.prompt.example",
+    }
+    (clip,) = family.shown(view([CLIP | deep]), link)["data"]
+    assert {name: clip[name] for name in deep} == {
+        "metadata": deep["metadata"] | {"video_cover_url": "https://gw.example/0.metadata.video_cover_url"},
+        "media_urls": [{"url": "https://gw.example/0.media_urls.0.url", "type": "audio/mp4"}, 7],
+        "image_urls": ["https://gw.example/0.image_urls.0", "none"],
+        "persona": {"id": "p", "user_image_url": ""},
+        "prompt": "https://a.prompt.example",
+    }
+    found = addresses(family, view([CLIP | deep]))
+    assert found["0.media_urls.0.url"] == "https://vendor.example/m.m4a"
+
+
 @pytest.mark.parametrize("member", ["wavUrl", "url", "wav_url_hd"])
 def test_so_is_that_of_a_file(member: str) -> None:
     data = made_of_clip("wav", "b2a64f0e", {member: "https://vendor.example/x.wav"})

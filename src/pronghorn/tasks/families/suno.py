@@ -37,6 +37,9 @@ ACCOUNT = ("user_id", "handle", "display_name", "avatar_image_url")
 OWNER = ("user_display_name", "user_handle", "user_image_url")
 """The same of a persona, where clients expect them to be."""
 
+DEEPEST = 6
+"""Levels of an item that are looked through for addresses."""
+
 
 class Suno:
     name = model = "suno"
@@ -93,14 +96,21 @@ def _clip(clip: dict[str, Any], number: int, task_id: str, link: Link) -> dict[s
     return _linked(shown, number, link)
 
 
-def _linked(item: dict[str, Any], number: int, link: Link) -> dict[str, Any]:
-    """With links in place of all addresses."""
-    urls = {
-        name: value
-        for name, value in item.items()
-        if is_address(name, value) or (name in MEDIA and isinstance(value, str))
-    }
-    return item | {name: link(f"{number}.{_ending(name)}", url) for name, url in urls.items()}
+def _linked(item: dict[str, Any], place: int | str, link: Link, depth: int = 0) -> dict[str, Any]:
+    """With links in place of all addresses, in what lies in it too; `place` is what they are called by."""
+    return {name: _told(name, value, f"{place}.{_ending(name)}", link, depth) for name, value in item.items()}
+
+
+def _told(member: str, value: Any, place: str, link: Link, depth: int) -> Any:
+    if depth and member in OWNER:
+        return ""
+    if isinstance(value, str):
+        return link(place, value) if member in MEDIA or is_address(member, value) else value
+    if depth == DEEPEST or not isinstance(value, dict | list):
+        return value
+    if isinstance(value, dict):
+        return _linked(value, place, link, depth + 1)
+    return [_told(member, one, f"{place}.{number}", link, depth + 1) for number, one in enumerate(value)]
 
 
 def _ending(member: str) -> str:
@@ -108,7 +118,8 @@ def _ending(member: str) -> str:
 
 
 def _persona(data: dict[str, Any], link: Link) -> dict[str, Any]:
-    shown = _linked(data | dict.fromkeys((name for name in OWNER if name in data), ""), 0, link)
+    own = {name: value for name, value in data.items() if name not in ("clip", "persona_clips")}
+    shown = data | _linked(own | dict.fromkeys((name for name in OWNER if name in data), ""), 0, link)
     if isinstance(clip := data.get("clip"), dict):
         shown["clip"] = _clip(clip, 1, "", link)
     if isinstance(clips := data.get("persona_clips"), list):
