@@ -28,6 +28,11 @@ def is_id(upstream_id: str) -> bool:
     return 0 < len(upstream_id) <= MAX_ID_CHARACTERS
 
 
+def is_text(name: str) -> bool:
+    """Can be looked for: not every database knows the other ones, and none has a row of that name."""
+    return "\0" not in name
+
+
 async def add(tx: Tx, values: dict[str, Any]) -> None:
     await tx.execute(insert(Task).values(values))
 
@@ -50,7 +55,8 @@ async def find(tx: Tx, task_id: str) -> Row[Any] | None:
 
 async def own(tx: Tx, account_id: str, mode: str, ids: Sequence[str]) -> list[Row[Any]]:
     """Those of `ids` that belong to this account."""
-    mine = (Task.account_id == account_id, Task.mode == mode, Task.id.in_(list(ids)[:MAX_LISTED]))
+    wanted = [one for one in ids if is_text(one)][:MAX_LISTED]
+    mine = (Task.account_id == account_id, Task.mode == mode, Task.id.in_(wanted))
     return list(await tx.execute(select(*_COLUMNS).where(*mine)))
 
 
@@ -146,6 +152,8 @@ async def claim_part(tx: Tx, account_id: str, mode: str, task_id: str, name: str
 
 
 async def task_of_part(tx: Tx, account_id: str, mode: str, name: str) -> Row[Any] | None:
+    if not is_text(name):
+        return None
     part = (TaskPart.account_id == account_id, TaskPart.mode == mode, TaskPart.name == name)
     found = select(*_COLUMNS).join(TaskPart, TaskPart.task_id == Task.id).where(*part)
     return (await tx.execute(found)).one_or_none()
@@ -168,6 +176,8 @@ async def list_own(
     limit: int = 50,
 ) -> list[Row[Any]]:
     """Newest first. `before`: the creation time and id of the last one of the page before."""
+    if not all(is_text(one) for one in (action, parent_id, label) if one is not None):
+        return []
     given = (
         (Task.account_id, account_id),
         (Task.mode, mode),

@@ -125,3 +125,30 @@ async def test_what_can_be_no_id_is_told_the_same(stand: Stand, task_id: str) ->
         answer = await caller.call(method, path)
         assert answer.status in (400, 404, 405), (path, answer.status)
         assert re.fullmatch(r"[a-z_]+", answer.error["code"])
+
+
+NAMELESS: list[tuple[str, str, Any]] = [
+    ("GET", "/suno/fetch/{}", None),
+    ("POST", "/suno/fetch", {"ids": ["\0", "a\0b"]}),
+    ("POST", "/suno/submit/music", {"prompt": "p", "task_id": "\0"}),
+    ("POST", "/suno/submit/music", {"task": "cover", "cover_clip_id": "\0"}),
+    ("GET", "/suno/act/wav/{}", None),
+    ("GET", "/udio/fetch/{}", None),
+    ("GET", "/udio/query?ids={}", None),
+    ("GET", "/mj/task/{}/fetch", None),
+    ("POST", "/mj/task/{}/cancel", {}),
+    ("POST", "/mj/task/list-by-condition", {"ids": ["\0"]}),
+    ("POST", "/mj/task/query", {"state": "\0", "action": "\0"}),
+    ("POST", "/mj/submit/change", {"taskId": "\0", "action": "UPSCALE", "index": 1}),
+    ("GET", "/v1/tasks?action={}", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NAMELESS)
+async def test_what_no_database_can_look_for_is_not_there(
+    stand: Stand, method: str, path: str, body: Any
+) -> None:
+    caller = await stand.somebody()
+    for odd in ("%00", "%ED%A0%80") if "{}" in path else ("",):
+        answer = await caller.call(method, path.replace("{}", odd), body)
+        assert answer.status in (200, 400, 404), (odd, answer.status, answer.body)
