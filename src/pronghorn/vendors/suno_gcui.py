@@ -57,7 +57,7 @@ class Server:
         found = [clip_of(clip) for clip in clips if isinstance(clip, dict) and clip.get("id")]
         if not found:
             raise Declined("vendor", _reason(reply) or "the vendor named no clips")
-        return Accepted(",".join(clip["id"] for clip in found), data=found)
+        return Accepted(",".join(str(clip["id"]) for clip in found), data=found)
 
     def poll(self, upstream_ids: Sequence[str]) -> Ask:
         return Ask("GET", f"/api/get?ids={quote(','.join(upstream_ids), safe=',')}")

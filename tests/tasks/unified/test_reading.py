@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.tasks.unified.stand import SONG, Caller, Stand
 
-from pronghorn.api.tasks import listing
+from pronghorn.api.tasks import door, listing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -127,13 +127,13 @@ async def test_a_wrong_filter_is_refused_by_its_name(stand: Stand, query: str, p
 
 async def test_a_list_of_several_parts_leaves_out_nothing(stand: Stand) -> None:
     caller = await stand.somebody("live")
-    made = await asyncio.gather(*(caller.sing() for _ in range(listing.PART + 3)))
+    made = await asyncio.gather(*(caller.sing() for _ in range(door.PART + 3)))
     for upstream_id in list(stand.studio.jobs):
         stand.studio.say(upstream_id, "SUCCESS", progress="100%", data=SONG)
     page = await caller.get(f"/v1/tasks?limit={listing.MAX_LIMIT}")
     found = [task["id"] for task in page["items"]]
     assert (len(found), set(found), page["next"]) == (len(made), set(made), None)
-    for limit in (listing.PART, listing.PART + 1):
+    for limit in (door.PART, door.PART + 1):
         assert await _walked(caller, f"limit={limit}") == found
 
 

@@ -1,6 +1,6 @@
 """Door: one format in which callers ask for tasks. It reads a request, asks `Tasks`, and writes the answer."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,9 @@ from pronghorn.routing import Grant
 from pronghorn.tasks.media import Media
 from pronghorn.tasks.service import Tasks
 from pronghorn.tasks.view import Link, View
+
+PART = 50
+"""Tasks that are read and opened at once."""
 
 T = TypeVar("T")
 
@@ -91,6 +94,19 @@ class Asked(Visit):
         """The caller's own; None: there is none, or it is somebody else's."""
         view = await self.tasks.get(self.grant, task_id)
         return view if view is not None and family in (None, view.family) else None
+
+    async def several(self, ids: Iterable[str], family: str) -> AsyncIterator[View]:
+        """The caller's own of these, each once, in that order.
+
+        Part by part: what is sealed is opened, and others want to be served meanwhile.
+        """
+        wanted = list(dict.fromkeys(ids))
+        for start in range(0, len(wanted), PART):
+            part = wanted[start : start + PART]
+            found = await self.tasks.many(self.grant, part)
+            for one in part:
+                if (view := found.get(one)) is not None and view.family == family:
+                    yield view
 
 
 Act = Callable[..., Awaitable[Answer | Streamed]]

@@ -15,8 +15,6 @@ from pronghorn.vendors.task import State
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
-PART = 50
-"""So many are read and opened at once."""
 MAX_WORD = 80
 """Characters of an id or an action: none of ours is longer."""
 MAX_TIME_MS = 253_402_214_400_000

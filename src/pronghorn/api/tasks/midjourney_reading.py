@@ -11,6 +11,8 @@ from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.vendors.task import State, state_of
 
 LISTED, PAGE_SIZE, MAX_PAGE_SIZE, MAX_OFFSET = 100, 20, 100, 10_000
+MOST_IDS = 10_000
+"""That one request may ask after: gateways ask after all that they have open."""
 PAGING = ("pageNumber", "pageSize")
 _UNKNOWN_FILTERS = ("prompt", "promptEn", "description", "instanceId")
 """Texts are kept sealed, and accounts are nobody's business."""
@@ -24,9 +26,7 @@ async def fetch_one(asked: Asked, _speed: str, task_id: str) -> Answer:
 
 
 async def fetch_many(asked: Asked, _speed: str) -> Answer:
-    ids = [str(one) for one in take(asked.body(), "ids", list, [])]
-    found = await asked.tasks.many(asked.grant, ids)
-    return Answer([shown(asked, found[id]) for id in dict.fromkeys(ids) if _is_ours(found.get(id))])
+    return Answer([shown(asked, view) async for view in asked.several(_ids(asked.body()), FAMILY)])
 
 
 async def list_newest(asked: Asked, _speed: str) -> Answer:
@@ -57,8 +57,11 @@ async def image(asked: Asked, _speed: str, task_id: str) -> Answer:
     return Answer(b"", 302, [JSON_HEADER, (b"location", url.encode())])
 
 
-def _is_ours(view: Any) -> bool:
-    return view is not None and view.family == FAMILY
+def _ids(wanted: Body) -> list[str]:
+    ids = take(wanted, "ids", list, [])
+    if len(ids) > MOST_IDS:
+        raise refused("bind_request_body_failed", f"ids may be {MOST_IDS} at most", param="ids")
+    return [str(one) for one in ids]
 
 
 def _filters(wanted: Body) -> dict[str, Any]:
@@ -88,10 +91,11 @@ async def _page(asked: Asked, wanted: Body) -> Answer:
     number = _whole(wanted, "pageNumber", 0, 0, MAX_OFFSET)
     size = _whole(wanted, "pageSize", PAGE_SIZE, 1, MAX_PAGE_SIZE)
     filters = _filters(wanted)
-    if ids := take(wanted, "ids", list, []):
-        found = (await asked.tasks.many(asked.grant, [str(one) for one in ids])).values()
+    if ids := _ids(wanted):
         ours = [
-            view for view in found if _is_ours(view) and view.state in filters.get("states", [view.state])
+            view
+            async for view in asked.several(ids, FAMILY)
+            if view.state in filters.get("states", [view.state])
         ]
         ours.sort(key=lambda view: (view.created_ms, view.id), reverse=True)
         views = ours[number * size : number * size + size + 1]

@@ -113,9 +113,7 @@ async def fetch_many(asked: Asked) -> Answer:
     ids = list(dict.fromkeys(str(one) for one in take(asked.body(), "ids", list, [])))
     if len(ids) > MOST_IDS:
         raise BadRequest(f"ids may be {MOST_IDS} at most", param="ids")
-    found = await asked.tasks.many(asked.grant, ids)
-    views = [found[one] for one in ids if one in found and found[one].family == FAMILY]
-    return envelope([shown(asked, view) for view in views])
+    return envelope([shown(asked, view) async for view in asked.several(ids, FAMILY)])
 
 
 ROUTES: Routes = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pronghorn.api.tasks import listing
-from pronghorn.api.tasks.door import Answer, Asked, Handler, Routes, Streamed, look_up
+from pronghorn.api.tasks.door import PART, Answer, Asked, Handler, Routes, Streamed, look_up
 from pronghorn.api.tasks.following import Following
 from pronghorn.api.tasks.shape import shown
 from pronghorn.convert import errors
@@ -22,7 +22,7 @@ async def list_(asked: Asked) -> Answer:
     limit, filters = listing.read(asked.query, asked.tasks.families)
     items: list[dict[str, Any]] = []
     while len(items) < limit:
-        wanted = min(listing.PART, limit - len(items))
+        wanted = min(PART, limit - len(items))
         part = await asked.tasks.listed(asked.grant, limit=wanted, **filters)
         items += [_shown(asked, view) for view in part]
         if len(part) < wanted:

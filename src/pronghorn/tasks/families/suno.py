@@ -5,6 +5,7 @@ A task's data are its clips, or the one object that it made: lyrics, a persona, 
 
 import re
 import uuid
+from functools import lru_cache
 from typing import Any
 
 from pronghorn.tasks.view import Link, View
@@ -113,6 +114,7 @@ def _told(member: str, value: Any, place: str, link: Link, depth: int) -> Any:
     return [_told(member, one, f"{place}.{number}", link, depth + 1) for number, one in enumerate(value)]
 
 
+@lru_cache(1_000)
 def _ending(member: str) -> str:
     return MEDIA.get(member) or re.sub(r"[^A-Za-z0-9_]", "_", member)
 
