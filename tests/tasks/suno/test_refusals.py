@@ -30,6 +30,13 @@ BODIES: list[tuple[str, Json, str, str]] = [
         "invalid_request",
         "invented_clip_ids: there is",
     ),
+    (
+        "music",
+        {"prompt": "a", "metadata_params": [{"cover_clip_id": NOBODYS}]},
+        "invalid_request",
+        "cover_clip_id: there is no",
+    ),
+    ("music", {"prompt": "a", "metadata": {"clips": [7, NOBODYS]}}, "invalid_request", "clips: there is no"),
     ("music", {"prompt": "a", "persona_id": NOBODYS}, "invalid_request", "persona_id: there is no"),
     ("music", {"prompt": "a", "task_id": NOBODYS}, "task_not_exist", "task_not_exist"),
     ("music", {"prompt": "a", "notify_hook": "http://10.0.0.1/x"}, "invalid_request", "private address"),

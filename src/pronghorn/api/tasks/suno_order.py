@@ -64,16 +64,24 @@ async def _made(asked: Asked, body: dict[str, Any]) -> dict[str, View]:
 
 
 def _named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Members and the clips, or the persona, in them; also in those that are not invented yet."""
-    for member, value in body.items():
-        kind = folded(member)
-        if kind.endswith("clipid") or kind == "personaid":
-            names = [value]
-        elif kind.endswith("clipids") or kind == "clips":
-            names = value if isinstance(value, list) else []
-        else:
-            continue
-        yield from ((member, name) for name in names if isinstance(name, str) and name)
+    """Members and the clips, or the persona, in them, at whatever depth; also in those that are not invented yet."""
+    left: list[Any] = [body]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        elif isinstance(one, dict):
+            left += one.values()
+            for member, value in one.items():
+                yield from ((member, name) for name in _names(folded(member), value))
+
+
+def _names(kind: str, value: Any) -> list[str]:
+    if kind.endswith("clipid") or kind == "personaid":
+        value = [value]
+    elif not (kind.endswith("clipids") or kind == "clips") or not isinstance(value, list):
+        return []
+    return [name for name in value if isinstance(name, str) and name]
 
 
 async def owner(asked: Asked, name: str, member: str) -> View:
