@@ -197,12 +197,13 @@ def progress_of(task: dict[str, Any]) -> Progress:
     data = _data_of(task.get("data"))
     items = [item for item in (data if isinstance(data, list) else [data]) if isinstance(item, dict)]
     words = [state_of_item(item) for item in items]
-    state = _joint_state(state_of(task.get("status"), OWN_STATES), words)
+    said = state_of(task.get("status"), OWN_STATES)
+    state = _joint_state(said, words)
     if state == "succeeded" and not any(map(has_result, items)):
         state = "running"
-    reason = neutral(str(task.get("fail_reason") or ""))
-    if not reason and (state == "failed" or "failed" in words):
-        reason = reason_of(items)
+    if "failed" not in (state, said, *words):
+        return Progress(state, data, _percent(task.get("progress")))
+    reason = neutral(str(task.get("fail_reason") or "")) or reason_of(items)
     return Progress(state, data, _percent(task.get("progress")), reason)
 
 

@@ -238,6 +238,13 @@ def test_a_refusal_gives_no_address_away(reply: Any) -> None:
         ({"status": "SUCCESS", "data": [clip("complete"), clip("complete")]}, "succeeded", ""),
         ({"status": "SUCCESS", "data": [clip("error", "oops"), clip("error", "oops")]}, "failed", "oops"),
         ({"status": "SUCCESS", "data": None}, "running", ""),
+        # Gateways take a task with a reason for one that has failed.
+        ({"status": "SUCCESS", "fail_reason": "ok", "data": [clip("complete")]}, "succeeded", ""),
+        (
+            {"status": "SUCCESS", "fail_reason": "https://cdn1.suno.ai/a.mp3", "data": [clip("complete")]},
+            "succeeded",
+            "",
+        ),
         ({"status": "SUCCESS", "data": {"status": "complete", "text": "la"}}, "succeeded", ""),
         ({"status": "FAILURE", "data": [clip("error", "oops"), clip("complete")]}, "succeeded", "oops"),
         ({"status": "FAILURE", "fail_reason": "banned", "data": None}, "failed", "banned"),
