@@ -107,6 +107,22 @@ async def test_a_transcript_is_delivered_though_its_vendor_does_not_stream(case:
     assert (row.end_reason, row.is_stream) == ("ok", False)
 
 
+@pytest.mark.parametrize("is_behind", [False, True], ids=["before the file", "behind it"])
+async def test_all_pictures_of_an_edit_are_paid_wherever_the_form_says_how_many(
+    gateway: Gateway, is_behind: bool
+) -> None:
+    case = await gateway.case(price={"per_image_usd": {"high": "0.19", "default": "0.04"}})
+    gateway.upstream.plays(*whole({"created": 1, "data": [{"b64_json": "AA=="}] * 4}))
+    picture = FILE.replace(b'name="file"', b'name="image"') + SOUND * 30 + b"\r\n"
+    said = field("n", "4") + field("quality", "high")
+    rest = picture + said if is_behind else said + picture
+    answer = await upload(case, field("model", case.model) + rest + END[2:], "/v1/images/edits")
+    assert answer.status == 200
+    row = await case.row()
+    assert (row.usage["images"], row.usage["image_kind"]) == (4, "high/1024x1024")
+    assert (row.cost, row.shortfall) == (760_000_000, 0)
+
+
 ORDERS: dict[str, tuple[bytes, ...]] = {
     "first": (b"MODEL", FILE + SOUND + b"\r\n", field("prompt", "p")),
     "after the file": (FILE + SOUND + b"\r\n", b"MODEL"),

@@ -173,9 +173,12 @@ class Form:
     def fields(self) -> dict[str, str]:
         return self._scanner.fields
 
-    async def read_ahead(self) -> None:
-        """Read until the model is known, or to the end if the body has none."""
-        while self._scanner.model_at is None and not self._scanner.is_ended:
+    async def read_ahead(self, *, to_the_end: bool = False) -> None:
+        """Read until the model is known, or to the end if the body has none.
+
+        `to_the_end`: what a field behind the file says counts, too.
+        """
+        while (to_the_end or self._scanner.model_at is None) and not self._scanner.is_ended:
             try:
                 data = await anext(self._upload)
             except StopAsyncIteration:

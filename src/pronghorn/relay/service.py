@@ -151,7 +151,8 @@ class Relay:
         length = _content_length(incoming)
         form = exchange.form = Form(incoming.headers[b"content-type"], incoming.upload, length)
         try:
-            await form.read_ahead()
+            # How many pictures are held for, and of which kind, a field behind the file may say.
+            await form.read_ahead(to_the_end=exchange.endpoint.measure == "images")
             most_bytes = length or self._settings.max_upload_bytes
             await self._ask_models(exchange, peek_form(form), form, most_bytes, sink)
         finally:
