@@ -113,6 +113,33 @@ COSTLY = {
 }
 
 
+PICTURES: dict[str, tuple[str, dict[str, Any], int]] = {
+    "a batch": ("siliconflow", {"batch_size": 4}, 4),
+    "a sequence": ("doubao", {"sequential_image_generation": "auto"}, 15),
+    "a sequence of three": (
+        "doubao",
+        {
+            "sequential_image_generation": "auto",
+            "sequential_image_generation_options": {"max_images": 3},
+            "n": 1,
+        },
+        3,
+    ),
+    "a batch after all": ("openai", {"batch_size": 1, "batch\\u005fsize": 4}, 4),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+async def test_pictures_are_paid_whatever_a_vendor_calls_their_number(gateway: Gateway, name: str) -> None:
+    vendor, body, count = PICTURES[name]
+    case = await gateway.case(vendor=vendor, price={"per_image_usd": "0.04"})
+    row = await call(
+        case, "/v1/images/generations", {"prompt": "a"} | body, {"created": 1, "data": [{"url": "u"}] * count}
+    )
+    assert row.usage["images"] == count
+    assert_paid(row)
+
+
 async def call(case: Case, path: str, body: Any, answer: Any) -> Any:
     """The row of the log."""
     case.gateway.upstream.seen = []

@@ -51,7 +51,7 @@ def bound(endpoint: Endpoint, peek: Peek, body_bytes: int, model: Model) -> Usag
     if endpoint.measure == "free":
         return Usage()
     if endpoint.measure == "images":
-        pictures = peek.n or 1
+        pictures = peek.pictures()
         into = PROMPT_TOKENS + (PICTURE_TOKENS * MAX_IMAGES_IN if endpoint.name == "images_edits" else 0)
         return Usage(
             input=min(body_bytes, into) or into,

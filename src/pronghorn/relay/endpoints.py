@@ -37,6 +37,11 @@ _OWNED = _owned(
     "models",
 )
 
+_OWNED_OF_IMAGES = (
+    *_OWNED,
+    *_owned("batch_size", "sequential_image_generation", "sequential_image_generation_options"),
+)
+
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name: str
@@ -247,6 +252,8 @@ _TABLE = (
         name="images_generations",
         needs=("images", "chat_images"),
         path="images/generations",
+        peek=openai.images_peek_decoder.decode,
+        owned=_OWNED_OF_IMAGES,
         read=reading.images,
         stream=streams.EventReader,
         measure="images",
@@ -257,6 +264,8 @@ _TABLE = (
         name="images_edits",
         needs=("images", "chat_images"),
         path="images/edits",
+        peek=openai.images_peek_decoder.decode,
+        owned=_OWNED_OF_IMAGES,
         read=reading.images,
         stream=streams.EventReader,
         measure="images",

@@ -232,8 +232,21 @@ def images(body: bytes, _content_type: bytes) -> Reading:
         raise UpstreamError("the vendor's answer has no `data`")
     found = usage(answer.usage) or Usage()
     _count_as_images(found)
-    found.images = len(answer.data)
-    return Reading(found, "stop", not answer.data)
+    found.images = sum(map(_is_painted, answer.data))
+    return Reading(found, "stop", not found.images)
+
+
+FAILED_PICTURE_BYTES = 16 * 1024
+
+
+def _is_painted(picture: msgspec.Raw) -> bool:
+    """Doubao lists those that failed, too, with an error in the picture's place."""
+    if len(picture) > FAILED_PICTURE_BYTES:
+        return True
+    try:
+        return not _object_decoder.decode(picture).error
+    except ValueError:
+        return True
 
 
 def binary(body: bytes, content_type: bytes) -> Reading:

@@ -116,10 +116,16 @@ class CompletionReader:
         return self._said.text()
 
 
+PICTURE_OF_SEVERAL = "image_generation.partial_succeeded"
+FAILED_PICTURE = "image_generation.partial_failed"
+"""Doubao's, of each picture; its `image_generation.completed` then only has the usage."""
+
+
 class EventReader:
     """Images, speech and transcripts as typed events; the one that ends in `.completed` or `.done` is the last."""
 
     __slots__ = (
+        "_are_told",
         "_images",
         "_said",
         "finish",
@@ -135,6 +141,8 @@ class EventReader:
         self.finish = ""
         self.has_content = self.is_ended = self.hides_usage = self.stops_there = False
         self._images = 0
+        self._are_told = False
+        """Each picture has an event of its own before the last one."""
         self._said = Said()
 
     def read(self, event: bytes) -> bool:
@@ -145,6 +153,8 @@ class EventReader:
             found = openai.event_decoder.decode(payload)
         except (ValueError, RecursionError) as error:
             raise UpstreamError("the vendor sent an event that makes no sense") from error
+        if found.type == FAILED_PICTURE:
+            return True  # the others are still to come
         if openai.is_present(found.error) or found.type == "error":
             raise UpstreamError("the vendor reported an error inside its stream")
         self.has_content = True
@@ -152,7 +162,10 @@ class EventReader:
             self._said.add(found.delta)
         if (counted := reading.usage(found.usage)) is not None:
             self.usage = counted
-        if found.type and found.type.endswith((".completed", ".done")):
+        if found.type == PICTURE_OF_SEVERAL:
+            self._are_told = True
+            self._count_picture()
+        elif found.type and found.type.endswith((".completed", ".done")):
             self._end(found.type)
         return True
 
@@ -160,11 +173,14 @@ class EventReader:
         self.is_ended = True
         self.finish = "stop"
         if type_.startswith("image"):
-            self._images += 1
-            self.usage = self.usage or Usage()
-            self.usage.images = self._images
-            if self.usage.output and not self.usage.image_output:
-                self.usage.image_output = self.usage.output
+            self._count_picture(0 if self._are_told else 1)
+
+    def _count_picture(self, count: int = 1) -> None:
+        self._images += count
+        self.usage = self.usage or Usage()
+        self.usage.images = self._images
+        if self.usage.output and not self.usage.image_output:
+            self.usage.image_output = self.usage.output
 
     def text(self) -> str:
         return self._said.text()

@@ -6,6 +6,8 @@ import msgspec
 
 MAX_TOKENS = 10_000_000
 MAX_CHOICES = 128
+LONGEST_SEQUENCE = 15
+"""Pictures that Doubao paints at most for one request."""
 
 Limit = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_CHOICES)]
@@ -41,6 +43,10 @@ class Peek(msgspec.Struct, gc=False):
         """How many are answered, each of them `n` times."""
         return 1
 
+    def pictures(self) -> int:
+        """How many are painted at most."""
+        return self.n or 1
+
 
 class CompletionsPeek(Peek, gc=False):
     """Of a text completion, whose prompt may be a list of texts, of tokens, or of lists of tokens."""
@@ -53,6 +59,27 @@ class CompletionsPeek(Peek, gc=False):
         listed = _list_decoder.decode(self.prompt)
         is_tokens = not listed or bytes(memoryview(listed[0])[:1]) not in (b'"', b"[")
         return 1 if is_tokens else len(listed)
+
+
+class Sequence(msgspec.Struct, gc=False):
+    max_images: Count | None = None
+
+
+class ImagesPeek(Peek, gc=False):
+    """Of a request for pictures, with the other words that vendors have for how many."""
+
+    batch_size: Count | None = None
+    """SiliconFlow's."""
+    sequential_image_generation: str | None = None
+    """Doubao's: `auto` leaves it to the model to paint more than one."""
+    sequential_image_generation_options: Sequence | None = None
+
+    def pictures(self) -> int:
+        most = max(self.n or 1, self.batch_size or 1)
+        if self.sequential_image_generation != "auto":
+            return most
+        options = self.sequential_image_generation_options
+        return max(most, (options.max_images if options is not None else None) or LONGEST_SEQUENCE)
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -200,6 +227,7 @@ class Event(msgspec.Struct, gc=False):
 
 peek_decoder = msgspec.json.Decoder(Peek)
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+images_peek_decoder = msgspec.json.Decoder(ImagesPeek)
 completions_peek_decoder = msgspec.json.Decoder(CompletionsPeek)
 responses_peek_decoder = msgspec.json.Decoder(ResponsesPeek)
 response_decoder = msgspec.json.Decoder(ResponseObject)

@@ -397,6 +397,17 @@ def test_pictures_are_counted_and_their_tokens_are_image_tokens(usage: Any, expe
     assert reading.images(msgspec.json.encode(body), JSON).usage == expected
 
 
+def test_a_picture_that_failed_is_none() -> None:
+    pictures = [
+        {"url": "u"},
+        {"error": {"code": "OutputImageSensitiveContentDetected"}},
+        {"url": "v", "error": None},
+    ]
+    found = reading.images(msgspec.json.encode({"data": pictures}), JSON)
+    assert (found.usage, found.is_empty) == (Usage(images=2), False)
+    assert reading.images(msgspec.json.encode({"data": pictures[1:2]}), JSON).is_empty
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "usage", "text"),
     [

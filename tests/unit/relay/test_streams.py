@@ -245,6 +245,20 @@ def test_edited_pictures_without_usage_are_counted() -> None:
     assert reader.usage == Usage(images=2)
 
 
+def test_pictures_of_a_sequence_are_counted_as_they_come() -> None:
+    reader = EventReader()
+    kind = "image_generation"
+    assert reader.read(event({"type": f"{kind}.partial_failed", "image_index": 0, "error": {"code": "Risk"}}))
+    assert not reader.has_content
+    for number in (1, 2):
+        assert reader.read(event({"type": f"{kind}.partial_succeeded", "image_index": number, "url": "u"}))
+        assert reader.usage == Usage(images=number)
+    usage = {"generated_images": 2, "output_tokens": 8192, "total_tokens": 8192}
+    reader.read(event({"type": f"{kind}.completed", "usage": usage}))
+    assert reader.is_ended
+    assert reader.usage == Usage(output=8192, image_output=8192, images=2)
+
+
 def test_a_transcript() -> None:
     reader = EventReader()
     for part in ("Hel", "lo"):
