@@ -421,6 +421,68 @@ async def test_a_vendor_without_usage_is_counted_by_what_it_said(voice: Case, ve
     assert 100 <= row.usage["output"] - 20 <= 110
 
 
+async def test_sound_is_counted_as_sound_by_its_first_name_too(voice: Case, vendor: Vendor) -> None:
+    async def script(call: Call) -> None:
+        await call.hear("response.create")
+        await call.created()
+        await call.say("response.audio.delta", response_id="resp_1", delta="A" * 64_000)  # 1 s of sound
+        await call.done(usage=None)
+
+    vendor.script = script
+    async with talking(voice) as talk:
+        await talk.say("response.create")
+        await talk.until("response.done")
+    row = next(row for row in await voice.rows() if row.cost)
+    assert (row.usage["output"], row.usage["audio_output"]) == (20, 20)
+
+
+async def test_what_is_written_of_a_picture_or_sound_is_no_text(voice: Case, vendor: Vendor) -> None:
+    vendor.script = speak_and_stall
+    async with talking(voice) as talk:
+        content = [
+            {"type": "input_audio", "audio": "A" * 640_000},  # 10 s of sound
+            {"type": "input_image", "image_url": f"data:image/png;base64,{'A' * 400_000}"},
+            {"type": "input_text", "text": "Which one?"},
+        ]
+        await talk.say(
+            "conversation.item.create", item={"type": "message", "role": "user", "content": content}
+        )
+        await talk.say("response.create")
+        await talk.until("response.output_text.delta")
+    row = next(row for row in await voice.rows() if row.cost)
+    assert (row.usage["audio_input"], row.usage["image_input"]) == (100, 7_000)
+    assert row.usage["input"] < 7_100 + 200
+
+
+@pytest.mark.parametrize("beside", [{"conversation_id": None}, {}], ids=["said", "left out"])
+async def test_a_response_beside_the_conversation_makes_it_no_shorter(
+    voice: Case, vendor: Vendor, beside: Shape
+) -> None:
+    long = USAGE | {"input_tokens": 50_000, "input_token_details": {"audio_tokens": 0}}
+
+    async def script(call: Call) -> None:
+        for place, usage in (
+            ({"conversation_id": "conv_1"}, long),
+            (beside, USAGE),
+            ({"conversation_id": "conv_1"}, long),
+        ):
+            await call.hear("response.create")
+            await call.say("response.created", response={"id": "resp_1", "status": "in_progress"} | place)
+            await call.words("Hi")
+            await call.done(usage)
+
+    vendor.script = script
+    async with talking(voice) as talk:
+        words = {"type": "message", "content": [{"type": "input_text", "text": "a" * 50_000}]}
+        await talk.say("conversation.item.create", item=words)
+        for _ in range(3):
+            await talk.say("response.create", response={"conversation": "none"})
+            await talk.until("response.done")
+    rows = await voice.rows()
+    whole = 50_000 * 10_000 + 50 * 100_000
+    assert sorted((row.cost, row.shortfall) for row in rows) == [(0, 0), (COST, 0), (whole, 0), (whole, 0)]
+
+
 async def test_a_response_that_failed_costs_nothing(voice: Case, vendor: Vendor) -> None:
     async def script(call: Call) -> None:
         await call.hear("response.create")

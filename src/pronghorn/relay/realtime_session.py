@@ -23,6 +23,7 @@ from pronghorn.kit.ids import new_id
 from pronghorn.relay import realtime_usage as usages
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.realtime_tab import Services, Tab
+from pronghorn.relay.realtime_usage import Said
 from pronghorn.upstream.socket import VendorSocket
 from pronghorn.wire import realtime
 from pronghorn.wire.openai import is_present
@@ -169,17 +170,20 @@ class Session:
         try:
             event = realtime.client_decoder.decode(text)
         except (ValueError, RecursionError):
-            await self._tab.add(text_bytes=len(text))  # the vendor will say what is wrong with it
+            await self._tab.add(Said(text_bytes=len(text)))  # the vendor will say what is wrong with it
         else:
             if event.type == "input_audio_buffer.append":
-                await self._tab.add(sound_s=usages.seconds_of(event.audio, self._tab.heard_bytes_per_s))
+                sound_s = usages.seconds_of(event.audio, self._tab.heard_bytes_per_s)
+                await self._tab.add(Said(sound_s=sound_s))
             else:
                 try:
                     text = self._updated(text, event) if is_present(event.session) else text
                 except BadRequest as error:
                     await caller.send(_error_event(error, self._exchange.incoming.id, event.event_id))
                     return
-                await self._tab.add(text_bytes=len(text.encode("utf-8", "replace")))
+                size, rate = len(text.encode("utf-8", "replace")), self._tab.heard_bytes_per_s
+                said = usages.item_of(size, event.item, rate) if is_present(event.item) else Said(size)
+                await self._tab.add(said)
         await self._vendor.send(text)
 
     def _updated(self, text: str, event: realtime.ClientEvent) -> str:

@@ -40,6 +40,8 @@ CONTEXT_TOKENS = 128_000
 """Where the catalogue does not know a model's."""
 HOLD_STEP_TOKENS = 2_048
 """A hold grows by this much at a time, so that not every piece of sound asks for more."""
+SOUND = ("response.output_audio.delta", "response.audio.delta")
+"""Many servers still say it as OpenAI did at first."""
 _FINISHES = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 log = structlog.get_logger()
@@ -68,6 +70,8 @@ class Reply:
     sound_bytes: float = 0.0
     texts: list[str] = field(default_factory=list)
     has_content: bool = False
+    is_beside: bool = False
+    """Out of band: the conversation goes on as if it had not been."""
 
 
 class Tab:
@@ -84,6 +88,8 @@ class Tab:
         """The conversation as the last response left it."""
         self._said = Said()
         """What was added since that response began."""
+        self._has_conversation = False
+        """Its vendor names the conversation that a response is of."""
         self.transcription_model = session.model_name if is_transcription else ""
         self.heard_bytes_per_s = self.spoken_bytes_per_s = usages.PCM_BYTES_PER_S
 
@@ -99,10 +105,9 @@ class Tab:
         await self._cover(exchange, self._most())
         self._next = exchange
 
-    async def add(self, *, text_bytes: int = 0, sound_s: float = 0.0) -> None:
+    async def add(self, said: Said) -> None:
         """Something is about to be added to the conversation. Raises `NoCredit`."""
-        self._said.text_bytes += text_bytes
-        self._said.sound_s += sound_s
+        self._said.add(said)
         if self._next is not None:
             await self._cover(self._next, self._most())
 
@@ -214,8 +219,16 @@ class Tab:
         heard = self._said.estimate()
         heard.input += self._known.input
         heard.audio_input = min(heard.audio_input + self._known.audio_input, heard.input)
-        self._known, self._said = heard, Said()
-        self._open[response.id] = Reply(exchange, heard)
+        heard.image_input = min(heard.image_input + self._known.image_input, heard.input)
+        reply = self._open[response.id] = Reply(exchange, heard, is_beside=self._is_beside(response))
+        if not reply.is_beside:
+            self._known, self._said = heard, Said()
+
+    def _is_beside(self, response: ResponseObject) -> bool:
+        """Vendors leave out which conversation it is of, or say that it is of none."""
+        name = response.conversation_id
+        self._has_conversation = self._has_conversation or bool(name)
+        return name is None or (self._has_conversation and not name)
 
     def _drop_late(self) -> None:
         """Release what was set aside in a window of a budget that is over: a response counts when it begins."""
@@ -243,7 +256,7 @@ class Tab:
         if not reply.has_content:
             reply.has_content = True
             reply.exchange.first_byte_ms = reply.exchange.elapsed_ms()
-        if event.type == "response.output_audio.delta":
+        if event.type in SOUND:
             reply.sound_bytes += max(len(event.delta) - 2, 0) * 3 / 4
         elif openai.is_present(event.delta):
             reply.texts.append(bytes(event.delta).decode("utf-8", "replace")[1:-1])
@@ -267,7 +280,7 @@ class Tab:
             end, is_free = (200, "ok", ""), is_empty and response.status != "cancelled"
         del self._open[response.id]
         self._settle(reply.exchange, *end, used, finish=finish, is_free=is_free)
-        if used is not NOTHING:
+        if used is not NOTHING and not reply.is_beside:
             self._known = Usage(
                 input=used.input + used.output, audio_input=used.audio_input + used.audio_output
             )
@@ -278,6 +291,7 @@ class Tab:
         return Usage(
             input=reply.heard.input,
             audio_input=reply.heard.audio_input,
+            image_input=reply.heard.image_input,
             output=text + sound,
             audio_output=sound,
             calls=1 if reply.exchange.price.is_by_call else 0,

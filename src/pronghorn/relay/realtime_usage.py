@@ -8,6 +8,7 @@ import math
 import msgspec
 
 from pronghorn.convert.usage import is_believable
+from pronghorn.relay.unwritten import PICTURE_TOKENS
 from pronghorn.wire import realtime
 from pronghorn.wire.openai import is_present
 from pronghorn.wire.realtime import InputDetails
@@ -64,10 +65,31 @@ class Said(msgspec.Struct):
 
     text_bytes: int = 0
     sound_s: float = 0.0
+    pictures: int = 0
+
+    def add(self, more: "Said") -> None:
+        self.text_bytes += more.text_bytes
+        self.sound_s += more.sound_s
+        self.pictures += more.pictures
 
     def most_tokens(self) -> int:
-        return self.text_bytes + math.ceil(self.sound_s * HEARD_TOKENS_PER_S)
+        return self.text_bytes + math.ceil(self.sound_s * HEARD_TOKENS_PER_S) + self.pictures * PICTURE_TOKENS
 
     def estimate(self) -> Usage:
-        heard = math.ceil(self.sound_s * HEARD_TOKENS_PER_S)
-        return Usage(input=self.text_bytes // TEXT_BYTES_PER_TOKEN + heard, audio_input=heard)
+        heard, seen = math.ceil(self.sound_s * HEARD_TOKENS_PER_S), self.pictures * PICTURE_TOKENS
+        text = self.text_bytes // TEXT_BYTES_PER_TOKEN
+        return Usage(input=text + heard + seen, audio_input=heard, image_input=seen)
+
+
+def item_of(event_bytes: int, item: msgspec.Raw, rate: int) -> Said:
+    """An event with an item, whose sounds and pictures are no text though they are written as one."""
+    try:
+        parts = realtime.item_decoder.decode(item).content or []
+    except (ValueError, RecursionError):
+        return Said(text_bytes=event_bytes)
+    media_bytes = sum(len(part.audio) + len(part.image_url) for part in parts)
+    return Said(
+        text_bytes=max(event_bytes - media_bytes, 0),
+        sound_s=sum(seconds_of(part.audio, rate) for part in parts),
+        pictures=sum(is_present(part.image_url) for part in parts),
+    )

@@ -43,6 +43,8 @@ class ResponseObject(msgspec.Struct, gc=False):
     status: str | None = None
     status_details: StatusDetails | None = None
     output: list["Item"] | None = None
+    conversation_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    """None of a response that is no part of the conversation."""
     usage: msgspec.Raw = NOTHING
 
 
@@ -60,6 +62,17 @@ class ServerEvent(msgspec.Struct, gc=False):
     usage: msgspec.Raw = NOTHING
 
 
+class Content(msgspec.Struct, gc=False):
+    audio: msgspec.Raw = NOTHING
+    image_url: msgspec.Raw = NOTHING
+
+
+class GivenItem(msgspec.Struct, gc=False):
+    """What a caller adds to the conversation."""
+
+    content: list[Content] | None = None
+
+
 class ClientEvent(msgspec.Struct, gc=False):
     """What a caller says."""
 
@@ -67,6 +80,7 @@ class ClientEvent(msgspec.Struct, gc=False):
     event_id: str | None = None
     audio: msgspec.Raw = NOTHING
     session: msgspec.Raw = NOTHING
+    item: msgspec.Raw = NOTHING
 
 
 class Format(msgspec.Struct, gc=False):
@@ -111,6 +125,7 @@ class SecretRequest(msgspec.Struct, gc=False):
 
 server_decoder = msgspec.json.Decoder(ServerEvent)
 client_decoder = msgspec.json.Decoder(ClientEvent)
+item_decoder = msgspec.json.Decoder(GivenItem)
 session_decoder = msgspec.json.Decoder(Session)
 usage_decoder = msgspec.json.Decoder(UsageObject)
 secret_decoder = msgspec.json.Decoder(SecretRequest)

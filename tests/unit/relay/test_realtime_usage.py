@@ -73,6 +73,11 @@ def test_sound_has_the_length_that_its_format_says(form: str | None, rate: int) 
 
 
 def test_what_was_said_is_bounded_by_bytes_and_estimated_by_less() -> None:
-    said = Said(text_bytes=400, sound_s=2.05)
-    assert said.most_tokens() == 400 + 21
-    assert said.estimate() == Usage(input=100 + 21, audio_input=21)
+    said = Said(text_bytes=400, sound_s=2.05, pictures=1)
+    assert said.most_tokens() == 400 + 21 + 7_000
+    assert said.estimate() == Usage(input=100 + 21 + 7_000, audio_input=21, image_input=7_000)
+
+
+@pytest.mark.parametrize("item", [b"[]", b'{"content":"text"}', b'{"content":[1]}', b"{"])
+def test_an_odd_item_is_all_text(item: bytes) -> None:
+    assert usages.item_of(100, msgspec.Raw(item), 48_000) == Said(text_bytes=100)
