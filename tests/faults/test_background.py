@@ -12,6 +12,7 @@ from tests.faults.harness import Case, Gateway, running
 from tests.faults.raw import RawAnswer
 from tests.faults.upstream import stream
 
+from pronghorn.relay import background
 from pronghorn.store.models import Kept
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -54,6 +55,37 @@ async def test_who_may_not_have_it_is_told_and_nothing_is_kept(
         assert json.loads(answer.body)["error"]["code"] == code
     assert (await kept_of(refused), len(gateway.upstream.seen)) == (0, 0)
     await refused.assert_invariants()
+
+
+@pytest.mark.parametrize("is_long", [False, True], ids=["kept", "too long to be kept"])
+async def test_who_comes_back_after_its_end_hears_the_rest(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, is_long: bool
+) -> None:
+    if is_long:
+        monkeypatch.setattr(background, "KEPT_EVENTS_BYTES", 100)
+    case = await gateway.case()
+    opening, *rest = DIALECTS["responses"].events
+    place = next(i for i, event in enumerate(rest) if b"output_text.delta" in event)
+    gateway.upstream.plays(*stream(opening, *rest[:place], *[rest[place]] * 40, *rest[place + 1 :]))
+    told = events_of(await begin(case, stream=True))
+    response_id = told[0]["response"]["id"]
+    missed = told[-5:]
+    path = f"/v1/responses/{response_id}?stream=true&starting_after={missed[0]['sequence_number'] - 1}"
+    found = events_of(await case.call(case.post(path, b"").replace(b"POST", b"GET", 1)))
+    if is_long:
+        assert [event["type"] for event in found] == ["response.completed"]
+        assert found[0]["response"]["output"][0]["content"][0]["text"] == "one two"
+    else:
+        assert found == missed
+
+
+def events_of(answer: RawAnswer) -> list[Any]:
+    assert answer.status == 200, answer.body
+    return [
+        json.loads(data)
+        for _, _, data in (part.partition(b"data: ") for part in answer.body.split(b"\n\n"))
+        if data
+    ]
 
 
 async def test_who_may_have_it_finds_it_done(gateway: Gateway) -> None:

@@ -13,6 +13,8 @@ from pronghorn.relay.incoming import Headers, Sink
 from pronghorn.relay.response_memory import ENDED, Kept, Memory, event_of, failure, rendered
 from pronghorn.routing import Grant
 
+KEPT_EVENTS_BYTES = 4 * 1024 * 1024
+
 Ended = Callable[["Run"], Awaitable[None]]
 
 log = structlog.get_logger()
@@ -73,6 +75,11 @@ class Run:
         async with self._news:
             self._is_over = True
             self._news.notify_all()
+
+    def told(self) -> list[str]:
+        """All its events, unless they are too many to be kept."""
+        is_short = sum(map(len, self._events)) <= KEPT_EVENTS_BYTES
+        return [event.decode() for event in self._events] if is_short else []
 
     async def cancel(self) -> None:
         """Like a caller who hangs up: what was produced is charged."""

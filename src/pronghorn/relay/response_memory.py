@@ -22,6 +22,8 @@ class Kept(msgspec.Struct):
     """What a following turn begins with: everything said so far, this answer included."""
     life: str = ""
     """The server's life in which it runs in the background; in another one it does not run any more."""
+    events: list[str] = msgspec.field(default_factory=list)
+    """What it was streamed as in the background, for those who come back for the rest."""
 
 
 class Memory(msgspec.Struct):

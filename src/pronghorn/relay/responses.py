@@ -250,6 +250,7 @@ class Responses:
         if kept.response["status"] in ("completed", "incomplete"):
             output = kept.response.get("output") or []
             kept.context = [*run.memory.before, *run.memory.given, *_repeatable(output)]
+        kept.events = run.told()
         await self._put(run.grant, run.id, kept, LIFE_S)
         self._running.pop(run.id, None)
 
@@ -335,7 +336,12 @@ def _whole_number(query: dict[str, list[str]], name: str, default: int) -> int:
 
 
 async def _replay(kept: Kept, sink: Sink, after: int) -> None:
-    """The events that this response would have been streamed as."""
+    """The events that this response was streamed as, or else would have been."""
+    if kept.events:
+        await sink.start(200, [(b"content-type", b"text/event-stream; charset=utf-8")])
+        await sink.write("".join(kept.events[max(after + 1, 0) :]).encode())
+        await sink.end()
+        return
     if kept.response["status"] not in ("completed", "incomplete"):
         raise BadRequest(f"this response is {kept.response['status']} and has no stream", param="stream")
     dialect = convert.load()["responses"]
