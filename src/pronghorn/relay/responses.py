@@ -309,14 +309,25 @@ def _with_ids(items: list[Any]) -> list[Any]:
 
 
 def _repeatable(output: list[Any]) -> list[Any]:
-    """Reasoning can only be said again where it came encrypted: its vendor may be another one next time."""
-    return [
-        item
-        for item in output
-        if not (
-            isinstance(item, dict) and item.get("type") == "reasoning" and not item.get("encrypted_content")
-        )
-    ]
+    """Reasoning can only be said again where it came encrypted: its vendor may be another one next time.
+
+    OpenAI knows by its id what was said after a reasoning, and refuses it without. Without an id it takes it.
+    """
+    kept = [item for item in output if not _is_bare_reasoning(item)]
+    return kept if len(kept) == len(output) else [_without_id(item) for item in kept]
+
+
+def _is_bare_reasoning(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "reasoning" and not item.get("encrypted_content")
+
+
+_NEEDS_NO_ID = ("message", "function_call", "custom_tool_call")
+
+
+def _without_id(item: Any) -> Any:
+    if not isinstance(item, dict) or item.get("type") not in _NEEDS_NO_ID:
+        return item
+    return {name: value for name, value in item.items() if name != "id"}
 
 
 def _unknown(response_id: str) -> NotFound:
@@ -352,7 +363,11 @@ async def _replay(kept: Kept, sink: Sink, after: int) -> None:
     await sink.start(200, [(b"content-type", b"text/event-stream; charset=utf-8")])
     for event in events:
         found = event_of(event)
-        if found is not None and found.get("sequence_number", 0) > after:
+        if found is None:
+            continue
+        if found["type"] in LAST:  # told whatever was heard before: it has the whole answer
+            found["sequence_number"] = max(found["sequence_number"], after + 1)
+        if found["sequence_number"] > after:
             if isinstance(found.get("response"), dict):
                 found["response"] |= {"id": kept.response["id"]}
             await sink.write(rendered(found))
