@@ -20,6 +20,7 @@ class Manners(msgspec.Struct, frozen=True):
     """Refuses a message of the assistant without it; an empty one will do."""
     has_switch: bool = False
     """Thinks, or does not, as a member `thinking` says."""
+    has_effort: bool = True
 
     @property
     def is_plain(self) -> bool:
@@ -46,4 +47,5 @@ def of(target: Target) -> Manners:
         takes_reasoning=is_wide or wants_reasoning or "takes_reasoning" in traits,
         wants_reasoning=wants_reasoning,
         has_switch="thinking_switch" in traits,
+        has_effort="no_effort" not in traits,
     )

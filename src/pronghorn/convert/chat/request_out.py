@@ -125,8 +125,10 @@ def _write_reasoning(turn: Turn, manners: Manners, body: Json, lost: Losses) -> 
     if manners.has_switch:
         is_on = wanted.effort != "none" and wanted.budget != 0
         body["thinking"] = {"type": "enabled" if is_on else "disabled"}
-    if effort is not None:
+    if effort is not None and manners.has_effort:
         body["reasoning_effort"] = effort
+    elif wanted.effort not in (None, "none"):
+        lost.add(turn.at.get("reasoning", ""))
     if wanted.is_shown and manners.is_openai:
         lost.add(turn.at.get("reasoning", ""))
 

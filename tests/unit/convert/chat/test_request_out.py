@@ -161,6 +161,22 @@ def test_budgets_become_efforts(wanted: Reasoning, effort: str | None) -> None:
     assert write(Turn(messages=[ASK], reasoning=wanted)).get("reasoning_effort") == effort
 
 
+@pytest.mark.parametrize(
+    ("wanted", "switch", "lost"),
+    [
+        (Reasoning("none"), "disabled", []),
+        (Reasoning(budget=8192), "enabled", []),
+        (Reasoning("high"), "enabled", ["$.reasoning_effort"]),
+    ],
+)
+def test_kimi_is_told_whether_to_think_and_not_how_much(
+    wanted: Reasoning, switch: str, lost: list[str]
+) -> None:
+    turn = Turn(messages=[ASK], reasoning=wanted, at={"reasoning": "$.reasoning_effort"})
+    body = write(turn, target("m", vendor="moonshot"), lost)
+    assert (body["thinking"], "reasoning_effort" in body) == ({"type": switch}, False)
+
+
 def test_a_router_takes_budgets_and_openai_shows_no_reasoning() -> None:
     turn = Turn(
         messages=[ASK], reasoning=Reasoning(budget=900, is_shown=True), at={"reasoning": "$.thinking"}
