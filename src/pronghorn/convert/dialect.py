@@ -18,9 +18,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """How this vendor differs from what is written of its dialect; None where nothing is known of it.
 
     `openai`: takes what OpenAI's document has and nothing else. `router`: passes on what other vendors take.
-    `thinking_switch`: thinks or not as a member `thinking` says; `no_effort`: refuses another beside it. `takes_reasoning`: knows `reasoning_content` in
-    messages of the assistant; `wants_reasoning`: refuses one without. `web_search`: searches when it is asked to.
-    `no_addresses`: takes media whole alone. `vertex`: Gemini without ids of calls and without tiers.
+    `thinking_switch`: thinks or not as a member `thinking` says; `no_effort`: refuses another beside it.
+    `takes_reasoning`: knows `reasoning_content` in messages of the assistant; `wants_reasoning`: refuses one
+    without. `web_search`: searches when it is asked to. `no_addresses`: takes media whole alone. `vertex`:
+    Gemini without ids of calls and without tiers.
     """
     max_output_tokens: int | None = None
     """The most that may be asked for: what the model can say, and what is paid for. None where nothing is known."""

@@ -115,13 +115,14 @@ def _own_body(exchange: Exchange, channel: Channel, peek: Peek) -> bytes:
         limit = msgspec.Raw(b"%d" % exchange.adjusted_limit)
         changes |= dict.fromkeys(_limit_fields(exchange, channel, peek), limit)
     vendor = channel.vendor
-    has_quirks = endpoint.name == "chat" and bool(vendor.renames or vendor.drops)
     if endpoint.dialect == "generate":
         is_plain = not exchange.adjusted_limit and not _may_hide(body, peek, endpoint)
         return body if is_plain else _generate_body(body, peek, exchange.adjusted_limit)
     if exchange.adjusted_limit and endpoint.limit:
         changes[endpoint.limit[0]] = msgspec.Raw(b"%d" % exchange.adjusted_limit)
     members = openai.members_decoder.decode(body)
+    others = (*vendor.renames, *vendor.drops) if endpoint.name == "chat" else ()
+    has_quirks = any(name in members for name in others)
     if exchange.ours:
         for name in _withheld(exchange, vendor):
             members.pop(name, None)

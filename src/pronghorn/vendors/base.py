@@ -52,6 +52,9 @@ OPENAI_PATHS: Mapping[str, str] = MappingProxyType(
 )
 """Endpoint to path, for vendors that speak the OpenAI dialect whole."""
 
+ONE_LIMIT: Mapping[str, str] = MappingProxyType({"max_completion_tokens": "max_tokens"})
+"""`renames` of vendors that know the older word alone: by the other one they would be without a limit."""
+
 OPENAI_SOCKET_PATHS: Mapping[str, str] = MappingProxyType(
     {"realtime": "/realtime?model={model}", "realtime_transcription": "/realtime?intent=transcription"}
 )

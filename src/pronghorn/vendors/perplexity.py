@@ -6,12 +6,13 @@ Source: https://docs.perplexity.ai/api-reference/chat-completions-post
 
 from types import MappingProxyType
 
-from pronghorn.vendors.base import ChatVendor
+from pronghorn.vendors.base import ONE_LIMIT, ChatVendor
 
 vendor = ChatVendor(
     name="perplexity",
     base_url="https://api.perplexity.ai",
     root="",
+    renames=ONE_LIMIT,
     paths=MappingProxyType(
         {
             "chat": "/chat/completions",

@@ -5,11 +5,12 @@ Source: https://docs.siliconflow.cn/en/api-reference
 
 from types import MappingProxyType
 
-from pronghorn.vendors.base import ChatVendor
+from pronghorn.vendors.base import ONE_LIMIT, ChatVendor
 
 vendor = ChatVendor(
     name="siliconflow",
     base_url="https://api.siliconflow.cn/v1",
+    renames=ONE_LIMIT,
     paths=MappingProxyType(
         {
             "chat": "/chat/completions",

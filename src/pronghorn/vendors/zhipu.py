@@ -6,12 +6,13 @@ Source: https://docs.bigmodel.cn/api-reference
 
 from types import MappingProxyType
 
-from pronghorn.vendors.base import ChatVendor
+from pronghorn.vendors.base import ONE_LIMIT, ChatVendor
 
 vendor = ChatVendor(
     name="zhipu",
     base_url="https://open.bigmodel.cn/api/paas/v4",
     root="/api/paas/v4",
+    renames=ONE_LIMIT,
     paths=MappingProxyType(
         {
             "chat": "/chat/completions",

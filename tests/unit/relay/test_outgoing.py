@@ -11,7 +11,7 @@ from tests.unit.routing.making import CREDENTIAL, HOST, channel
 
 from pronghorn.relay import outgoing
 from pronghorn.relay.form import Form
-from pronghorn.vendors import ChatVendor
+from pronghorn.vendors import ChatVendor, load
 
 
 def sent(
@@ -224,6 +224,17 @@ async def test_a_form_is_announced_as_it_came() -> None:
     form.close()
     assert sent_ == data.replace(b"\r\nm\r\n", b"\r\nlonger-name\r\n")
     assert call.upload_length == len(sent_)
+
+
+@pytest.mark.parametrize("name", ["deepseek", "ollama", "zhipu", "siliconflow", "perplexity"])
+def test_a_limit_has_the_word_that_its_vendor_knows(name: str) -> None:
+    vendor = load()[name]
+    asked = {"model": "m", "max_completion_tokens": 9}
+    assert json.loads(sent(json.dumps(asked).encode(), vendor=vendor)) == {"model": "m", "max_tokens": 9}
+    adjusted = sent(json.dumps(asked).encode(), vendor=vendor, adjusted=5)
+    assert json.loads(adjusted) == {"model": "m", "max_tokens": 5}
+    plain = b'{"model":"m",  "max_tokens":9}'
+    assert sent(plain, vendor=vendor) == plain
 
 
 def test_a_vendors_shape_comes_last_over_names_drops_and_limits() -> None:
