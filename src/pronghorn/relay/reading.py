@@ -251,7 +251,9 @@ def _is_painted(picture: msgspec.Raw) -> bool:
 
 def binary(body: bytes, content_type: bytes) -> Reading:
     """Sound. A JSON or HTML page in its place is an error, whatever its status."""
-    if content_type.startswith((b"application/json", b"text/html")):
+    kind = content_type.lower()
+    is_page = kind.startswith((b"application/json", b"application/problem", b"text/html"))
+    if is_page or (kind.startswith(b"text/") and body.lstrip()[:1] in (b"{", b"[", b"<")):
         raise UpstreamError("the vendor answered with text where sound was due")
     return Reading(None, "stop", not body)
 

@@ -359,8 +359,22 @@ def test_a_web_page_is_neither_sound_nor_a_transcript(read_: reading.Reader) -> 
 def test_sound() -> None:
     assert reading.binary(b"ID3", b"audio/mpeg") == reading.Reading(None, "stop", False)
     assert reading.binary(b"", b"audio/mpeg").is_empty
+    assert not reading.binary(b"ID3", b"text/plain").is_empty  # from servers that know no type of sound
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"error":{}}', JSON),
+        (b'{"error":{}}', b"Application/JSON; charset=utf-8"),
+        (b'{"title":"no"}', b"application/problem+json"),
+        (b' \n{"error":{"message":"no such', b"text/plain; charset=utf-8"),
+        (b"<!DOCTYPE html>", b"text/plain"),
+    ],
+)
+def test_an_error_is_no_sound_whatever_its_type(body: bytes, content_type: bytes) -> None:
     with pytest.raises(UpstreamError):
-        reading.binary(b'{"error":{}}', JSON)
+        reading.binary(body, content_type)
 
 
 @pytest.mark.parametrize(
