@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 from pronghorn.errors import BadRequest, UnsupportedMediaType
 
 MAX_PARTS = 1_000
+MAX_EMPTY_BYTES = 16
 MAX_PART_HEAD = 16 * 1024
 MAX_FIELD = 64 * 1024
 MEMORY_BYTES = 1024 * 1024
@@ -40,6 +41,8 @@ class Scanner:
         self._value_start = self._value_size = 0
         self._parts = 0
         self.fields: dict[str, str] = {}
+        self.begins_at = 0
+        """Where the first boundary is."""
         self.model_at: tuple[int, int] | None = None
         self.is_ended = False
 
@@ -61,6 +64,8 @@ class Scanner:
 
     def _between(self) -> bool:
         """Before the first boundary, or inside a part: look for the next boundary."""
+        if self._parts == 0:
+            self._skip_empty_lines()
         end = self._buffer.find(self._delimiter)
         if self._parts == 0 and (end > 0 or (end < 0 and len(self._buffer) > len(self._delimiter))):
             raise BadRequest("the multipart body does not begin with its boundary")
@@ -75,6 +80,12 @@ class Scanner:
         self._drop(end + len(self._delimiter))
         self._step = self._after_boundary
         return True
+
+    def _skip_empty_lines(self) -> None:
+        """Before the first boundary, as clients write that put a line's end before each; more of a preamble is odd."""
+        while self._buffer.startswith(b"\r\n\r\n") and self.begins_at < MAX_EMPTY_BYTES:
+            self._drop(2)
+            self.begins_at += 2
 
     def _after_boundary(self) -> bool:
         if len(self._buffer) < 2:
@@ -195,7 +206,8 @@ class Form:
     async def stream(self, model: str) -> AsyncIterator[bytes]:
         """The body with `model` in its place, as it comes. Raises `BadRequest` where it is damaged."""
         self.is_sent = True
-        start, end = self._scanner.model_at or (0, 0)
+        begin = self._scanner.begins_at
+        start, end = self._scanner.model_at or (begin, begin)
         self._came.seek(0)
         if start:
             yield self._came.read(start)

@@ -255,6 +255,20 @@ async def test_a_preamble_is_no_part_of_the_model_that_is_put_in() -> None:
     assert length == len(sent)
 
 
+@pytest.mark.parametrize("has_model", [True, False])
+@pytest.mark.parametrize("cut", range(1, 12))
+async def test_lines_before_the_first_boundary_may_be_empty(cut: int, has_model: bool) -> None:
+    data = b"\r\n\r\n" + body(*[part("model", b"m")] * has_model, part("file", b"x", "f"))
+    sent, length, _ = await send(data, "whisper-1", pieces(data, cut))
+    assert parsed(sent) == [("model", b"whisper-1"), ("file", b"x")]
+    assert length == len(sent)
+
+
+async def test_a_preamble_of_empty_lines_alone_has_an_end() -> None:
+    with pytest.raises(BadRequest):
+        await send(b"\r\n" * 100 + WHOLE, "m")
+
+
 def test_what_follows_the_end_is_not_kept_in_memory() -> None:
     scanner = Scanner(TYPE)
     scanner.feed(WHOLE)
