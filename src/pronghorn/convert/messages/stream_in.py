@@ -23,7 +23,7 @@ from pronghorn.convert.events import (
 from pronghorn.convert.messages.arguments import as_object
 from pronghorn.convert.messages.citations import read_citation
 from pronghorn.convert.messages.reply_in import read_block, read_finish, read_tier, read_usage
-from pronghorn.convert.messages.signatures import is_carrier, read_signature
+from pronghorn.convert.messages.signatures import carried, is_carrier, read_signature
 from pronghorn.convert.turn import Foreign, Json, Part, Text, Thinking, ToolCall
 
 _decoder = msgspec.json.Decoder()
@@ -73,7 +73,7 @@ class Reader:
         if isinstance(part, Thinking | Foreign):
             return events + (self._grow(part.text) if isinstance(part, Thinking) and part.text else [])
         if self._carrier is not None and isinstance(part, Text | ToolCall):
-            part.signature, self._carrier = self._carrier.signature, None
+            part.signature, self._carrier = carried(self._carrier), None
         if not isinstance(part, Text):
             return events + self._tell()
         text, citations, part.text, part.citations = part.text, part.citations, "", []

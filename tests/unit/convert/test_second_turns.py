@@ -1,0 +1,81 @@
+"""What an answer brings is brought back by the caller's next turn, and must arrive at the vendor as it left."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from tests.unit.convert.targets import target as aimed_at
+from tests.unit.convert.test_conversions import collected
+
+from pronghorn import convert
+from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.turn import Json, Turn
+
+DIALECTS = convert.load()
+ASKED: dict[str, Json] = {
+    "chat": {"model": "m", "messages": [{"role": "user", "content": "go"}]},
+    "responses": {"model": "m", "input": [{"role": "user", "content": "go"}]},
+    "messages": {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "go"}]},
+    "generate": {"contents": [{"role": "user", "parts": [{"text": "go"}]}]},
+}
+GIVEN_BACK: dict[str, Callable[[Json, Json], Json]] = {
+    "chat": lambda asked, got: (
+        asked | {"messages": [*asked["messages"], *(choice["message"] for choice in got["choices"])]}
+    ),
+    "responses": lambda asked, got: asked | {"input": [*asked["input"], *got["output"]]},
+    "messages": lambda asked, got: (
+        asked | {"messages": [*asked["messages"], {"role": "assistant", "content": got["content"]}]}
+    ),
+    "generate": lambda asked, got: (
+        asked | {"contents": [*asked["contents"], *(found["content"] for found in got["candidates"])]}
+    ),
+}
+"""The caller's next turn, without the results of its calls: what was asked before, and the answer."""
+
+
+def conversion(source: str, target: str, asked: Json) -> Conversion:
+    turn = DIALECTS[source].read_request(asked)
+    return Conversion(DIALECTS[source], DIALECTS[target], turn, aimed_at("m"))
+
+
+def whole(source: str, target: str, answer: Json, asked: Json) -> Json:
+    """As the caller gets it."""
+    body = msgspec.json.encode(answer)
+    found: Json = msgspec.json.decode(conversion(source, target, asked).reply(body))
+    return found
+
+
+def streamed(source: str, target: str, answer: Json, asked: Json) -> Json:
+    """The same out of a stream, as a client puts it together."""
+    raw = conversion(source, target, asked).replayed(msgspec.json.encode(answer))
+    found = DIALECTS[source].write_reply(collected(DIALECTS[source], raw), Turn())
+    again: Json = msgspec.json.decode(msgspec.json.encode(found))
+    return again
+
+
+WAYS = pytest.mark.parametrize("way", [whole, streamed])
+Way = Callable[[str, str, Json, Json], Json]
+
+
+def called(*calls: Json) -> Json:
+    """A chat answer."""
+    message = {"role": "assistant", "content": None, "tool_calls": list(calls)}
+    return {"id": "a", "model": "m", "choices": [{"message": message, "finish_reason": "tool_calls"}]}
+
+
+def call(id: str, arguments: str = "{}") -> Json:
+    return {"id": id, "type": "function", "function": {"name": "look", "arguments": arguments}}
+
+
+@WAYS
+@pytest.mark.parametrize("source", ["responses", "messages", "generate"])
+def test_googles_signature_of_a_call_goes_back_to_a_vendor_that_speaks_chat(source: str, way: Way) -> None:
+    signed = call("call_1") | {"extra_content": {"google": {"thought_signature": "proof"}}}
+    got = way(source, "chat", called(signed), ASKED[source])
+    again = conversion(source, "chat", GIVEN_BACK[source](ASKED[source], got))
+    assert again.request()["messages"][1] == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [signed],
+    }
+    assert again.losses.paths == []
