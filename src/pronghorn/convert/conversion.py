@@ -15,10 +15,11 @@ from pronghorn.convert.events import (
     Opened,
     Started,
     is_sayable,
+    new_call_id,
     replay,
     tidy,
 )
-from pronghorn.convert.fit import fit
+from pronghorn.convert.fit import fit, fitting_id
 from pronghorn.convert.turn import Foreign, Json, Media, Part, Reply, Tool, ToolCall, ToolResult, Turn
 from pronghorn.errors import BadRequest, UpstreamError
 
@@ -47,6 +48,12 @@ class Conversion:
     @cached_property
     def _custom(self) -> set[str]:
         return {tool.name for tool in self.asked.tools if type(tool) is Tool and tool.is_custom}
+
+    @cached_property
+    def _known_ids(self) -> set[str]:
+        """Of calls that the vendor and the caller know."""
+        parts = (part for message in self.turn.messages for part in message.parts)
+        return {part.id for part in parts if type(part) is ToolCall}
 
     @cached_property
     def _namespaces(self) -> dict[str, str]:
@@ -84,9 +91,10 @@ class Conversion:
             raise UpstreamError("the vendor's answer is not what its dialect promises")
         reply.created_s = reply.created_s or self.to.now_s
         self.unsaid.update(dict.fromkeys(f"answer{path.removeprefix('$')}" for path in reply.unknown))
+        ids: set[str] = set()
         for choice in reply.choices:
             for part in choice.parts:
-                self._give_back(part)
+                self._give_back(part, ids)
                 self._note_unsaid(part)
                 self.answered.append(part)
         return reply
@@ -107,11 +115,18 @@ class Conversion:
     def stream(self) -> "StreamConversion":
         return StreamConversion(self)
 
-    def _give_back(self, part: Part) -> None:
-        """The caller's own names, and the free text of tools that take it."""
+    def _give_back(self, part: Part, ids: set[str]) -> None:
+        """The caller's own names, an id that no other call has, and the free text of tools that take it.
+
+        `ids` are those of the answer so far.
+        """
         if isinstance(part, ToolCall):
             part.name = self._names.get(part.name, part.name)
             part.namespace = self._namespaces.get(part.name, "")
+            is_known = not self._known_ids.isdisjoint((part.id, fitting_id(part.id)))
+            if is_known or part.id in ids or not part.id:
+                part.id = new_call_id()  # some vendors begin to count anew with every answer
+            ids.add(part.id)
             if part.name in self._custom and not part.is_custom:
                 part.is_custom = True
                 part.arguments = custom.unwrap(part.arguments)
@@ -130,6 +145,7 @@ class StreamConversion:
         self._writer = conversion.source.writer(conversion.asked)
         self._collector = Collector()
         self._is_started = False
+        self._ids: set[str] = set()
         self._wrapped: dict[int, str] = {}
         """Choices whose open part is a call with wrapped text, and what has come of it: it is unwrapped whole."""
 
@@ -160,7 +176,7 @@ class StreamConversion:
                 event.created_s = event.created_s or self._conversion.to.now_s
             if isinstance(event, Opened) and isinstance(event.part, ToolCall):
                 was_custom = event.part.is_custom
-                self._conversion._give_back(event.part)
+                self._conversion._give_back(event.part, self._ids)
                 if event.part.is_custom and not was_custom:
                     self._wrapped[event.choice] = ""
             elif isinstance(event, Grew) and event.choice in self._wrapped:

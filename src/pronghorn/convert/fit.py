@@ -121,8 +121,8 @@ def _joined(messages: list[Message]) -> list[Message]:
 def _answered(messages: list[Message]) -> list[Message]:
     """Results go up to their calls, wherever in the rest of the conversation they were given."""
     ordered: list[Message] = []
-    open_calls: dict[str, tuple[ToolCall, Message]] = {}
-    """By their ids, with the message that their results go into."""
+    open_calls: _Open = {}
+    known: set[str] = set()
     for message in _joined(messages):
         if message.role == "tool":
             others = [part for part in message.parts if not _is_taken(part, open_calls)]
@@ -136,18 +136,27 @@ def _answered(messages: list[Message]) -> list[Message]:
         if calls and message.role == "assistant":
             results = Message("tool", [])
             ordered.append(results)
-            open_calls.update({call.id: (call, results) for call in calls})
+            open_calls.update({call.id: [] for call in calls})
+            for call in calls:
+                open_calls[call.id].append((call, results))
+                if call.id in known:  # vendors that count the calls of an answer call each first one alike
+                    call.id = fitting_id(f"{call.id} {len(known)}")
+                known.add(call.id)
     for said, results in pairwise(ordered):
         if results.role == "tool":
             _fill_in(said, results)
     return ordered
 
 
-def _is_taken(part: Part, open_calls: dict[str, tuple[ToolCall, Message]]) -> bool:
-    if type(part) is not ToolResult or part.call_id not in open_calls:
+_Open = dict[str, list[tuple[ToolCall, Message]]]
+"""Calls without a result by the ids that the caller knows them by, with the message that their results go into."""
+
+
+def _is_taken(part: Part, open_calls: _Open) -> bool:
+    if type(part) is not ToolResult or not open_calls.get(part.call_id):
         return False
-    call, results = open_calls.pop(part.call_id)
-    part.name, part.is_custom = part.name or call.name, call.is_custom
+    call, results = open_calls[part.call_id].pop(0)
+    part.call_id, part.name, part.is_custom = call.id, part.name or call.name, call.is_custom
     results.parts.append(part)
     return True
 
@@ -183,9 +192,13 @@ def _fit_ids(called: list[ToolCall | ToolResult], pattern: re.Pattern[str]) -> N
     for part in called:
         if type(part) is ToolCall:
             if not pattern.fullmatch(part.id):
-                part.id = _fitting("call_", part.id)
+                part.id = fitting_id(part.id)
         elif type(part) is ToolResult and not pattern.fullmatch(part.call_id):
-            part.call_id = _fitting("call_", part.call_id)
+            part.call_id = fitting_id(part.call_id)
+
+
+def fitting_id(id: str) -> str:
+    return _fitting("call_", id)
 
 
 def _fit_names(turn: Turn, called: list[ToolCall | ToolResult], pattern: re.Pattern[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from tests.unit.convert.targets import target as aimed_at
 
 from pronghorn import convert
 from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.fit import fitting_id
 from pronghorn.convert.turn import Json, Part, Text, ToolCall, ToolResult
 
 DIALECTS = convert.load()
@@ -42,6 +43,8 @@ def tool(id: str, said: str) -> Json:
 
 
 NONE = "No result was given."
+AGAIN = fitting_id("a 1")
+"""A second call that its caller names `a`."""
 CASES: dict[str, tuple[str, list[Any], list[str]]] = {
     "calls in two messages": (
         "messages",
@@ -76,7 +79,7 @@ CASES: dict[str, tuple[str, list[Any], list[str]]] = {
     "a call without a result, and one of the same id later": (
         "chat",
         [GO, tool_calls("a"), {"role": "user", "content": "again"}, tool_calls("a"), tool("a", "1")],
-        ["go", "call a", f"a: {NONE}", "again", "call a", "a: 1"],
+        ["go", "call a", f"a: {NONE}", "again", f"call {AGAIN}", f"{AGAIN}: 1"],
     ),
     "a second result, and one that no call asked for": (
         "messages",

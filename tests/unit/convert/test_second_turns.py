@@ -9,7 +9,7 @@ from tests.unit.convert.test_conversions import collected
 
 from pronghorn import convert
 from pronghorn.convert.conversion import Conversion
-from pronghorn.convert.turn import Json, Turn
+from pronghorn.convert.turn import Json, Text, ToolCall, ToolResult, Turn
 
 DIALECTS = convert.load()
 ASKED: dict[str, Json] = {
@@ -79,3 +79,41 @@ def test_googles_signature_of_a_call_goes_back_to_a_vendor_that_speaks_chat(sour
         "tool_calls": [signed],
     }
     assert again.losses.paths == []
+
+
+@WAYS
+@pytest.mark.parametrize("id", ["call_0", "functions.look:0", ""])
+@pytest.mark.parametrize("source", ["responses", "messages", "generate"])
+def test_calls_that_a_vendor_names_alike_are_told_apart(source: str, id: str, way: Way) -> None:
+    """In one answer, and in the next one too: clients find the call that a result is of by its id alone."""
+    asked = ASKED[source]
+    for step in range(2):
+        answer = called(call(id, f'{{"n":{step}}}'), call(id, f'{{"n":{step + 10}}}'))
+        asked = GIVEN_BACK[source](asked, way(source, "chat", answer, asked))
+    parts = [part for message in DIALECTS[source].read_request(asked).messages for part in message.parts]
+    ids = [part.id for part in parts if isinstance(part, ToolCall)]
+    assert len(set(ids)) == 4 and "" not in ids
+    if id == "call_0":
+        assert ids[0] == id
+
+
+@pytest.mark.parametrize("target", ["responses", "messages", "generate"])
+def test_calls_that_a_caller_names_alike_are_told_apart(target: str) -> None:
+    def results(*said: str) -> list[Json]:
+        return [{"role": "tool", "tool_call_id": "a", "content": text} for text in said]
+
+    messages = [*ASKED["chat"]["messages"]]
+    messages += [called(call("a"), call("a"))["choices"][0]["message"], *results("1", "2")]
+    messages += [called(call("a"))["choices"][0]["message"], *results("3")]
+    found = conversion("chat", target, ASKED["chat"] | {"messages": messages})
+    got = DIALECTS[target].read_request(found.request())
+    calls = [part.id for message in got.messages for part in message.parts if isinstance(part, ToolCall)]
+    said = {
+        part.call_id: [inner.text for inner in part.parts if isinstance(inner, Text)]
+        for message in got.messages
+        for part in message.parts
+        if isinstance(part, ToolResult)
+    }
+    assert calls[0] == "a"
+    assert [said[id] for id in calls] == [["1"], ["2"], ["3"]]
+    assert len(said) == 3
