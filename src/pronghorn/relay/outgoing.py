@@ -78,7 +78,8 @@ def _converted_body(
         members = _as_called(members, channel.vendor, refused)
         if refused and isinstance(conversion, Conversion):
             at = conversion.turn.at  # where the caller's dialect has what this vendor does not take
-            paths = [path for name in refused if (path := at.get(name.removeprefix("$.")))]
+            fields = conversion.target.fields.items()
+            paths = [path for field, name in fields if f"$.{name}" in refused and (path := at.get(field))]
             exchange.dropped = list(dict.fromkeys((*exchange.dropped, *paths)))
     if channel.vendor.shape is not None:
         members = channel.vendor.shape(exchange.target.name, members, {})

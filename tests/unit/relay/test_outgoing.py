@@ -9,7 +9,11 @@ import pytest
 from tests.unit.relay.making import exchange, peek
 from tests.unit.routing.making import CREDENTIAL, HOST, channel
 
+from pronghorn import convert, vendors
+from pronghorn.convert.conversion import Conversion
+from pronghorn.convert.dialect import Target
 from pronghorn.relay import outgoing
+from pronghorn.relay.endpoints import BY_NAME
 from pronghorn.relay.form import Form
 from pronghorn.vendors import ChatVendor, load
 
@@ -255,3 +259,20 @@ def test_a_vendors_shape_comes_last_over_names_drops_and_limits() -> None:
         "contents": [],
         "generationConfig": {"topK": 1, "maxOutputTokens": 9},
     }
+
+
+@pytest.mark.parametrize(
+    ("vendor", "refused"),
+    [("groq", ["prompt_cache_key", "metadata", "text.verbosity"]), ("mistral", ["text.verbosity", "user"])],
+)
+def test_what_a_vendor_refuses_is_named_where_the_caller_said_it(vendor: str, refused: list[str]) -> None:
+    body = {"model": "m", "input": "go", "prompt_cache_key": "k", "metadata": {"a": "b"}, "user": "u"}
+    made = exchange(json.dumps(body | {"text": {"verbosity": "low"}}).encode(), endpoint="responses")
+    dialects, known = convert.load(), vendors.load()
+    turn = dialects["responses"].read_request(json.loads(made.incoming.body))
+    made.conversion = Conversion(dialects["responses"], dialects["chat"], turn, Target(model="m"))
+    made.target = BY_NAME["chat"]
+    found = outgoing.build(made, channel(vendor=known[vendor]), peek(b"{}"), None)
+    members_ = {"user", "prompt_cache_key", "metadata", "verbosity"}
+    assert json.loads(found.body).keys() & members_ == members_ - {name.split(".")[-1] for name in refused}
+    assert sorted(made.dropped) == sorted(f"$.{name}" for name in refused)

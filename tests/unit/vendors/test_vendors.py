@@ -182,6 +182,26 @@ def test_bearer() -> None:
         ),
         ("mistral", "embeddings", {"model": "m", "seed": 1}, {"model": "m", "seed": 1}),
         (
+            "mistral",
+            "chat",
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{"id": "aB3456789"}, {"id": "call_1"}, None]},
+                    {"role": "tool", "tool_call_id": "aB3456789"},
+                    {"role": "tool", "tool_call_id": "call_1"},
+                    "text",
+                ]
+            },
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{"id": "aB3456789"}, {"id": "74196fe72"}, None]},
+                    {"role": "tool", "tool_call_id": "aB3456789"},
+                    {"role": "tool", "tool_call_id": "74196fe72"},
+                    "text",
+                ]
+            },
+        ),
+        (
             "vertex",
             "generate",
             {"contents": [{"parts": []}, {"role": "model", "parts": []}, "text"]},
