@@ -14,15 +14,26 @@ def read(annotation: Any, base: int = 0) -> Citation | None:
     return Citation(
         found["url"],
         _text(found.get("title")),
-        _text(found.get("content")),
+        _text(found.get("content") or found.get("snippet")),
         max(0, start - base) if isinstance(start, int) else None,
         max(0, end - base) if isinstance(end, int) else None,
     )
 
 
 def read_all(annotations: Any) -> list[Citation]:
-    found = map(read, annotations) if isinstance(annotations, list) else ()
+    found = map(read, _as_list(annotations))
     return [citation for citation in found if citation is not None]
+
+
+def of_answer(answer: Json) -> list[Citation]:
+    """What Perplexity and xAI list beside the choices: results of a search, or their addresses alone."""
+    found = answer.get("search_results") or answer.get("citations")
+    entries = [{"url": entry} if isinstance(entry, str) else entry for entry in _as_list(found)]
+    return read_all([{"url_citation": entry} for entry in entries])
+
+
+def _as_list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _text(value: Any) -> str:

@@ -38,7 +38,7 @@ def read_reply(body: Json) -> Reply:
         for index, choice in enumerate(found if isinstance(found, list) else ())
         if isinstance(choice, dict)
     ]
-    _cite_all(body.get("citations"), choices)
+    _cite_all(body, choices)
     created, tier = body.get("created"), body.get("service_tier")
     return Reply(
         _text(body.get("id")),
@@ -134,15 +134,11 @@ def _decorate(message: Json, parts: list[Part]) -> None:
     text.citations, text.signature = cited, signature
 
 
-def _cite_all(addresses: Any, choices: list[Choice]) -> None:
-    """Perplexity and xAI list addresses beside the choices."""
-    if not isinstance(addresses, list):
-        return
-    entries = [{"url_citation": {"url": address}} for address in addresses]
+def _cite_all(body: Json, choices: list[Choice]) -> None:
     for choice in choices:
         text = next((part for part in choice.parts if isinstance(part, Text)), None)
         if text is not None and not text.citations:
-            text.citations = citations.read_all(entries)
+            text.citations = citations.of_answer(body)
 
 
 def _read_made(message: Json, parts: list[Part]) -> None:

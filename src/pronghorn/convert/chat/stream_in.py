@@ -24,7 +24,17 @@ from pronghorn.convert.events import (
     Started,
     new_call_id,
 )
-from pronghorn.convert.turn import Json, Logprob, Part, Refusal, Signature, Text, Thinking, ToolCall
+from pronghorn.convert.turn import (
+    Citation,
+    Json,
+    Logprob,
+    Part,
+    Refusal,
+    Signature,
+    Text,
+    Thinking,
+    ToolCall,
+)
 
 _decode = msgspec.json.Decoder().decode
 _NO_DETAIL = object()
@@ -33,6 +43,8 @@ _NO_DETAIL = object()
 class Reader:
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
+        self._sources: list[Citation] = []
+        """Of all choices, as far as they are known."""
         self._is_started = False
         self._is_ended = False
 
@@ -51,6 +63,8 @@ class Reader:
         if not self._is_started and (choices or usage):
             self._is_started = True
             events.append(_started(chunk))
+        if "citations" in chunk or "search_results" in chunk:
+            self._sources = citations.of_answer(chunk) or self._sources
         if choices and isinstance(choices, list):
             for choice in choices:
                 if isinstance(choice, dict):
@@ -76,6 +90,7 @@ class Reader:
         if not self._is_ended:
             self._is_ended = True
             for choice in self._choices.values():
+                choice.cite_all(self._sources, events)
                 choice.finish(None, events)
             events.append(Ended())
         return events
@@ -96,6 +111,7 @@ class Reader:
             choice.read(delta, logprobs.read(probabilities) if probabilities else None, events)
         word = found.get("finish_reason")
         if word and word != "null":
+            choice.cite_all(self._sources, events)
             choice.finish(word, events)
 
 
@@ -134,6 +150,7 @@ class _Choice:
         self._sounds: list[str] = []
         self._sound: Json = {}
         self._has_refusal = False
+        self._is_cited = False
         self.has_begun = False
         self.is_finished = False
 
@@ -210,6 +227,7 @@ class _Choice:
             if isinstance(self._open, Text):
                 citation = citations.read(entry, self._text_start)
                 if citation is not None:
+                    self._is_cited = True
                     events.append(Cited(citation, self._number))
         signature = reasoning.read_thought(delta, reasoning.NAME) if "extra_content" in delta else None
         if signature is None:
@@ -218,6 +236,12 @@ class _Choice:
             events.append(Signed(signature, self._number))
         else:
             self._put(Text("", signature=signature), events)
+
+    def cite_all(self, sources: list[Citation], events: list[Event]) -> None:
+        """What the open text is made of, where nothing nearer to it was said."""
+        if isinstance(self._open, Text) and not self._is_cited:
+            self._is_cited = True
+            events += [Cited(msgspec.structs.replace(citation), self._number) for citation in sources]
 
     def _read_made(self, delta: Json, events: list[Event]) -> None:
         images, audio = delta.get("images"), delta.get("audio")
@@ -260,6 +284,8 @@ class _Choice:
                 before.text += part.text
                 if isinstance(part, Text | Thinking) and isinstance(before, Text | Thinking):
                     before.signature = part.signature
+                if found:
+                    self._waiting[-1] = (before, [*(last[1] or ()), *found])
                 return
         self._waiting.append((part, found))
 
@@ -309,11 +335,12 @@ class _Choice:
 
     def _find_call(self, index: Any, piece: ToolCall) -> _Call | None:
         """The call that this is more of; None if it is a new one."""
-        if piece.id:
-            for call in self._calls:
-                if call.part.id == piece.id:
-                    return call
         known = self._by_index.get(index) if isinstance(index, int) else None
+        is_begun = isinstance(index, int) and known is None and bool(piece.name)
+        if piece.id and not is_begun:
+            same = [call for call in self._calls if call.part.id == piece.id]
+            if same:
+                return known if known in same else same[0]
         if isinstance(index, int) and known is None:
             return None
         found = known or (self._calls[-1] if self._calls else None)

@@ -178,6 +178,50 @@ def test_two_calls_are_read_whatever_the_vendors_manner(quirk: str) -> None:
     assert reply.choices == [Choice([ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", "{}")], "tool_calls")]
 
 
+def test_calls_of_one_id_are_apart_by_their_index() -> None:
+    assert parts_of(
+        payload(call(index=0, id="a", function={"name": "f", "arguments": '{"x"'})),
+        payload(call(index=1, id="a", function={"name": "f", "arguments": '{"y"'})),
+        payload(call(index=0, id="a", function={"arguments": ":1}"})),
+        payload(call(index=1, id="a", function={"arguments": ":2}"})),
+        payload({}, "tool_calls"),
+    ) == [ToolCall("a", "f", '{"x":1}'), ToolCall("a", "f", '{"y":2}')]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_sources_beside_the_choices_are_citations(is_late: bool) -> None:
+    found = [{"title": "T", "url": "https://x", "snippet": "s", "date": "2026-01-01"}, {"url": None}, 7]
+    beside: dict[str, Any] = {"citations": ["https://x"], "search_results": found}
+    nothing: dict[str, Any] = {}
+    early, late = (nothing, beside) if is_late else (beside, nothing)
+    assert parts_of(payload({"content": "a"}, **early), payload({"content": "b"}, "stop", **late)) == [
+        Text("ab", [Citation("https://x", "T", "s")])
+    ]
+
+
+def test_a_text_with_citations_of_its_own_has_no_others() -> None:
+    own = {"type": "url_citation", "url_citation": {"url": "https://own", "start_index": 0, "end_index": 1}}
+    parts = parts_of(
+        payload({"content": "a"}, citations=["https://x"]),
+        payload({"annotations": [own]}),
+        payload({}, "stop"),
+    )
+    assert parts == [Text("a", [Citation("https://own", start=0, end=1)])]
+
+
+def test_probabilities_of_words_behind_a_call_are_kept() -> None:
+    def chances(token: str) -> dict[str, Any]:
+        return {"content": [{"token": token, "logprob": -1, "bytes": None, "top_logprobs": []}]}
+
+    def said(token: str) -> bytes:
+        choice = {"index": 0, "delta": {"content": token}, "logprobs": chances(token)}
+        return msgspec.json.encode({"id": "a", "choices": [choice]})
+
+    called = payload(call(index=0, id="a", function={"name": "f", "arguments": "{}"}))
+    choice = collect(events_of(called, said("b"), said("c"), payload({}, "stop"))).choices[0]
+    assert [one.token for one in choice.logprobs or ()] == ["b", "c"]
+
+
 def test_the_first_call_streams_as_it_comes() -> None:
     reader = dialect.reader()
     found = [reader.feed(data) for data in QUIRKS["interleaved"]]
