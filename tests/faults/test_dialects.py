@@ -220,6 +220,22 @@ async def test_versions_and_betas_of_anthropic_pass_and_have_a_default(gateway: 
     await case.assert_invariants()
 
 
+async def test_betas_in_lines_of_their_own_all_reach_the_vendor(gateway: Gateway) -> None:
+    case = await open_case(gateway, "messages", "messages")
+    gateway.upstream.plays(*good("messages", is_stream=False))
+    asked = ask(case, "messages", is_stream=False, headers={"anthropic-beta": "one-1"})
+    asked = asked.replace(
+        b"anthropic-beta: one-1\r\n", b"anthropic-beta: one-1\r\nAnthropic-Beta: two-2,three-3\r\n"
+    )
+    async with case.open(asked) as connection:
+        await connection.answer()
+        await connection.send(asked)  # whose head is known now
+        await connection.answer()
+    betas = [seen.header("anthropic-beta") for seen in gateway.upstream.seen]
+    assert betas == ["one-1, two-2,three-3"] * 2
+    await case.assert_invariants()
+
+
 @pytest.mark.parametrize(("door", "vendor"), CONVERTED)
 async def test_betas_never_reach_a_vendor_of_another_dialect(
     gateway: Gateway, door: str, vendor: str

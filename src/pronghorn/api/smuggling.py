@@ -14,6 +14,8 @@ METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH
 _SLASH, _HASH = b"/#"
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"expect")
+_LISTS = (b"anthropic-beta", b"openai-beta")
+"""Of these each line adds to the ones before; Anthropic's SDK for Go writes a line for each beta."""
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
@@ -43,7 +45,9 @@ def check_head(
     fields: dict[bytes, bytes],
     known_host: bytes | None,
 ) -> bytes | None:
-    """Returns the host. `fields` is `headers` as a dict; a `known_host` was found good before."""
+    """Returns the host. `fields` is `headers` as a dict, where a list in several lines becomes one; a `known_host` was
+    found good before.
+    """
     if not method:
         message = f"This method is served nowhere here; use one of {', '.join(METHODS.values())}."
         raise Refusal(405, "method_not_supported", message)
@@ -53,6 +57,7 @@ def check_head(
         _check_odd_target(method, url)
     if len(fields) != len(headers):
         _check_repeated(headers)
+        _join_lists(headers, fields)
     if b"transfer-encoding" in fields:
         _check_transfer_encoding(version, fields)
     host = fields.get(b"host")
@@ -72,6 +77,11 @@ def _check_repeated(headers: Headers) -> None:
     for name in _ONCE:
         if names.count(name) > 1:
             raise malformed(f"more than one {name.decode()} header")
+
+
+def _join_lists(headers: Headers, fields: dict[bytes, bytes]) -> None:
+    for name in fields.keys() & _LISTS:
+        fields[name] = b", ".join([value for found, value in headers if found == name])
 
 
 def _check_transfer_encoding(version: str, fields: dict[bytes, bytes]) -> None:
