@@ -88,3 +88,19 @@ async def test_a_fresh_connection_that_drops_is_not_asked_again() -> None:
         with pytest.raises(UpstreamDropped):
             await ask(asked, parse(f"http://127.0.0.1:{port}")[0])
     assert len(heads) == 1
+
+
+async def test_a_connection_whose_request_was_answered_before_it_was_read_serves_no_other() -> None:
+    """The rest of that request stands in the way of the next one, or is taken for it."""
+    connections: list[bytes] = []
+
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await asyncio.Event().wait()
+
+    async with listening(hasty) as port, client() as asked:
+        origin, _ = parse(f"http://127.0.0.1:{port}")
+        assert await ask(asked, origin, body=bytes(2**24)) == b"{}"
+        assert await ask(asked, origin) == b"{}"
+    assert len(connections) == 2

@@ -129,10 +129,15 @@ async def client(trusted: Sequence[Path] = ()) -> AsyncIterator[Client]:
 
 
 async def ask(
-    asked: Client, origin: Origin, deadlines: Deadlines = DEADLINES, *, is_repeatable: bool = True
+    asked: Client,
+    origin: Origin,
+    deadlines: Deadlines = DEADLINES,
+    *,
+    body: bytes = b"{}",
+    is_repeatable: bool = True,
 ) -> bytes:
     head = request_head(origin, b"/v1/chat/completions") + b"authorization: Bearer " + SECRET + b"\r\n"
-    call = Call(origin, head, b"{}", is_repeatable=is_repeatable)
+    call = Call(origin, head, body, is_repeatable=is_repeatable)
     answer = await asked.send(call, deadlines, whole=True, limit=LIMIT)
     try:
         assert answer.status == 200

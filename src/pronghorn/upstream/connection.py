@@ -174,6 +174,8 @@ class Connection(asyncio.BufferedProtocol):
             and self.keep_alive_s != 0
             and self.transport is not None
             and not self.transport.is_closing()
+            # An answer that came before all of the request was sent: a vendor may never read the rest of that.
+            and not self.transport.get_write_buffer_size()
         )
 
     def close(self) -> None:
