@@ -100,8 +100,10 @@ class Plan:
         while True:
             for place in self._places:
                 assert self._channel is not None
-                self._offered += 1
-                return self._channel.candidates[place]
+                candidate = self._channel.candidates[place]
+                if self._may_be_asked(candidate):
+                    self._offered += 1
+                    return candidate
             self._channel = channel = self._next_channel()
             if channel is None:
                 self._check_offered()
@@ -122,14 +124,24 @@ class Plan:
                 if not channel.serves(self._endpoint):
                     continue
                 health = channel.vitals.channel
-                if health.until_s and not health.is_open(self._now_s):
-                    self._note(health)
-                elif channel.gate is None or self._is_within(channel.gate):
+                if health.is_open(self._now_s):
                     return channel
+                self._note(health)
             tier = next(self._tiers, None)
             if tier is None:
                 return None
             self._order = tier.order(self._affinity, self._now_s)
+
+    def _may_be_asked(self, candidate: Candidate) -> bool:
+        """Looked at each time: while one credential was asked, others may have closed the next one, or try it, or have
+        taken what the channel's limit leaves.
+        """
+        for health in (candidate.pool, candidate.credential):
+            if not health.is_open(self._now_s):
+                self._note(health)
+                return False
+        gate = candidate.channel.gate
+        return gate is None or self._is_within(gate)
 
     def _is_within(self, gate: Gate) -> bool:
         refusal = gate.refusal(self._now_s, self._body_bytes)
@@ -213,7 +225,7 @@ def plan(
     if control is not None:
         _check_price(control, model, grant)
         if not grant.is_test:
-            tiers = _controlled(control, tiers, policy, model)
+            tiers = _controlled(control, tiers, policy, model, endpoint)
     found = Plan(tiers, endpoint, affinity, now_s, body_bytes)
     is_single = control is not None and not control.has_fallback and not control.order
     return Only(next(found)) if is_single else found
@@ -250,9 +262,11 @@ def _check_price(control: Control, model: Model, grant: Grant) -> None:
             )
 
 
-def _controlled(control: Control, tiers: Sequence[Tier], policy: Policy, model: Model) -> Sequence[Tier]:
+def _controlled(
+    control: Control, tiers: Sequence[Tier], policy: Policy, model: Model, endpoint: str
+) -> Sequence[Tier]:
     """The caller's choice among the channels, in the caller's order."""
-    channels = [channel for tier in tiers for channel in tier.channels]
+    channels = [channel for tier in tiers for channel in tier.channels if channel.serves(endpoint)]
     removed = Counter(rule for channel in channels if (rule := control.removes(channel)))
     left = [channel for channel in channels if control.allows(channel)]
     if not left:

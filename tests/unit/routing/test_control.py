@@ -109,6 +109,16 @@ def test_the_price_is_the_one_that_the_caller_pays(header: str, factor_ppm: int,
             order(wanted, factor_ppm=factor_ppm)
 
 
+def test_a_channel_that_does_not_serve_the_route_is_nobody_to_choose() -> None:
+    """It is well, and so no time could be said after which it is asked."""
+    known = vendors.load()
+    both = [channel("chn_a", vendor=known["openai"]), channel("chn_b", vendor=known["anthropic"])]
+    wanted = control.from_header("only=anthropic")
+    with pytest.raises(NoRoute) as refused:
+        plan(snapshot(channels=both), grant(), model(), "embeddings", control=wanted)
+    assert refused.value.detail == {"rules": {"only": 1}, "channels": 1}
+
+
 def from_body(**members: Any) -> Control | None:
     encoded = {name: msgspec.json.encode(value) for name, value in members.items()}
     return control.from_body(encoded.get("models", b""), encoded.get("provider", b""))

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from tests.unit.routing.making import channel, grant, model, snapshot
+from tests.unit.routing.making import channel, gate, grant, model, snapshot
 
 from pronghorn import vendors
 from pronghorn.errors import (
@@ -221,6 +221,29 @@ def test_a_closed_way_is_tried_by_one_request_at_a_time() -> None:
     assert next(ask(known, 20.0)).channel.id == "b"
     judge(trial, None, 20.5)
     assert next(ask(known, 21.0)).channel.id == "a"
+
+
+POOL = ["one-secret", "two-secret", "three-secret"]
+
+
+def test_what_others_closed_or_try_meanwhile_is_not_asked() -> None:
+    known = snapshot(channels=[channel("a", credentials=POOL)])
+    mine = ask(known, 9.0)
+    first = next(mine)
+    closed, tried = (health for health in known.channels[0].healths if health is not first.credential)
+    closed.fail("refused", 9.0)
+    tried.fail("limited", 9.0, 0.0)
+    tried.begin(9.0)
+    assert list(mine) == []
+
+
+def test_a_limit_of_a_channel_is_kept_by_each_of_its_credentials() -> None:
+    limits = gate("channel", concurrency=1)
+    known = snapshot(channels=[channel("a", credentials=POOL, gate=limits, priority=1), channel("b")])
+    mine = ask(known, 0.0)
+    assert next(mine).channel.id == "a"
+    limits.enter(0)  # another request, while the first credential was being asked
+    assert [found.channel.id for found in mine] == ["b"]
 
 
 # Conversations
