@@ -19,10 +19,13 @@ from tests.faults.upstream import (
     Step,
     chunk,
     completion,
+    event,
     refusing_port,
     stream,
     whole,
 )
+
+from pronghorn.routing.health import FAULTS_IN_A_ROW
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,6 +102,16 @@ async def test_a_cut_after_content_shows_and_is_charged(case: Case, where: str, 
         assert row.usage["is_estimated"]
         assert row.usage["input"] > 0
         assert row.usage["output"] == 40 if "40" in where else row.usage["output"] in (1, 2)
+
+
+async def test_of_a_cut_answer_a_count_of_no_output_is_no_count(case: Case) -> None:
+    """Some vendors begin with the input's count, and zero for what is still to come."""
+    begun = event(choices=[], usage={"prompt_tokens": 1000, "completion_tokens": 0})
+    case.gateway.upstream.plays(STREAM_HEAD, *map(chunk, (begun, ROLE, *[ONE] * 40)), LAST_CHUNK)
+    assert not (await case.chat(stream=True)).is_whole
+    row = await case.row()
+    assert (row.end_reason, row.usage["input"], row.usage["output"]) == ("upstream_truncated", 1000, 40)
+    assert row.usage["is_estimated"]
 
 
 async def test_an_end_of_the_connection_ends_a_stream_without_framing_only_after_done(case: Case) -> None:

@@ -158,11 +158,14 @@ class Delivery:
         return usage
 
     async def so_far(self, exchange: Exchange, peek: Peek, reader: StreamReader) -> Usage:
-        """Of an answer that was cut. Where the vendor's output count is still its first guess, we count that."""
+        """Of an answer that was cut. Where the vendor's output count is still its first guess, or zero, we count
+        that.
+        """
         usage = reader.usage
         if usage is None:
             return await self.estimate(exchange, peek, reader.text())
-        if usage.is_estimated:
+        if usage.is_estimated or not usage.output:
+            usage.is_estimated = True
             usage.output = max(usage.output, await self._tokenizer.count(reader.text()))
         return usage
 
