@@ -350,6 +350,34 @@ async def test_a_vendors_status_means_something_for_the_caller(
     assert "canary" not in row.error + str(row.attempts)
 
 
+UNREADABLE: dict[str, tuple[str, int, tuple[Step, ...]]] = {
+    "cut": ("", 9, (End.CLOSE,)),
+    "in Brotli": ("content-encoding: br\r\n", 4, ()),
+}
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("said", "status", "closed_by"),
+    [("401 No", 502, "refused"), ("429 Slow", 429, "limited"), ("400 Bad", 502, None)],
+)
+@pytest.mark.parametrize("how", UNREADABLE)
+async def test_a_status_counts_though_nobody_can_read_its_body(
+    case: Case, how: str, said: str, status: int, closed_by: str | None, is_stream: bool
+) -> None:
+    line, length, end = UNREADABLE[how]
+    head = f"HTTP/1.1 {said}\r\nretry-after: 7\r\n{line}content-length: {length}\r\n\r\nodd?"
+    case.gateway.upstream.plays(head.encode(), *end)
+    for _ in range(1 if closed_by else FAULTS_IN_A_ROW):
+        answer = await case.chat(stream=is_stream)
+    assert (answer.status, answer.header("retry-after")) == (status, "7" if status == 429 else "")
+    (channel,) = case.gateway.inner.loader.snapshot.tiers(case.model, "default")[0].channels
+    assert (channel.healths[0].cause, channel.vitals.channel.cause) == (closed_by, None)
+    rows = await case.rows()
+    assert {attempt["status"] for row in rows for attempt in row.attempts} == {int(said[:3])}
+    assert not any(row.cost for row in rows)
+
+
 @pytest.mark.parametrize(
     ("given", "passed"), [("7", "7"), ("1000000000", "3600"), ("soon", ""), ("-5", ""), (None, "")]
 )

@@ -192,6 +192,20 @@ async def test_a_finished_work_is_delivered_though_a_stream_was_asked_for(case: 
     assert row.usage["images" if path.startswith("images") else "characters"] > 0
 
 
+SOUND = bytes(range(256)) * 40
+
+
+@pytest.mark.parametrize("missing", [1, 20])
+async def test_a_compressed_sound_that_ends_too_early_is_no_success(case: Case, missing: int) -> None:
+    """Its framing is whole: whatever packed it did not learn that its own source broke off."""
+    packed = gzip.compress(SOUND)[:-missing]
+    case.gateway.upstream.plays(*whole(packed, kind="audio/mpeg", headers="content-encoding: gzip\r\n"))
+    asked = json.dumps({"model": case.model, "input": "x", "voice": "v"}).encode()
+    answer = await case.call(case.post("/v1/audio/speech", asked))
+    assert not answer.is_whole
+    assert (await case.row()).end_reason == "upstream_truncated"
+
+
 async def test_a_text_that_came_whole_is_a_stream_of_one_event(case: Case) -> None:
     made = {"object": "text_completion", "choices": [{"index": 0, "text": "one", "finish_reason": "stop"}]}
     case.gateway.upstream.plays(*whole(json.dumps(made, indent=1).encode()))

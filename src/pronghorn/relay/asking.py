@@ -10,7 +10,7 @@ from pronghorn.convert.conversion import Conversion
 from pronghorn.convert.dialect import Dialect, Target
 from pronghorn.convert.embeddings import EmbeddingConversion
 from pronghorn.convert.turn import Turn
-from pronghorn.errors import BadRequest, RefusedStrict, UpstreamRejected
+from pronghorn.errors import BadRequest, RefusedStrict, UpstreamError, UpstreamRejected
 from pronghorn.kit.later import Later
 from pronghorn.relay import bounds, holding, outgoing, refusal
 from pronghorn.relay.exchange import Exchange
@@ -81,6 +81,8 @@ class Asker:
             return answer
         try:
             body = await answer.whole()
+        except UpstreamError:
+            body = b""  # cut, or packed so that nobody can read it: the status has come
         finally:
             answer.release()
         error = refusal.read(answer, body, channel)

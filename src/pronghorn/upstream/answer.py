@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 
-from pronghorn.errors import UpstreamError
+from pronghorn.errors import UpstreamError, UpstreamTruncated
 from pronghorn.kit import sse
 from pronghorn.upstream.connection import READ_BYTES, READ_HIGH_WATER, Connection, Headers
 
@@ -57,6 +57,8 @@ class Answer:
                 if connection.error is not None:
                     raise connection.error
                 if connection.is_complete:
+                    if self._unpacker is not None and self._unpacker.is_inside_member:
+                        raise UpstreamTruncated("the vendor's compressed answer ends too early")
                     return b""
                 await connection.wait()
             if self._unpacker is None:
@@ -139,13 +141,17 @@ class Answer:
 class _Unpacker:
     """Gzip of any number of members; deflate as it should be, and without its head as some send it."""
 
-    def __init__(self, *, is_gzip: bool) -> None:
+    def __init__(self, *, is_gzip: bool, is_known: bool = True) -> None:
+        """`is_known`: False for another compression, of which nothing can be read."""
         self._is_gzip = is_gzip
+        self._is_known = is_known
         self._member: zlib._Decompress | None = None
         self._members = 0
 
     def feed(self, data: bytes, most: int) -> bytes:
         """What `data` unpacks to. Raises `UpstreamError`, also if that is more than `most`."""
+        if not self._is_known:
+            raise UpstreamError("the vendor's answer is compressed in a way that was not asked for")
         parts = []
         # Cut small, since each member copies what follows it.
         for start in range(0, len(data), READ_BYTES):
@@ -162,9 +168,14 @@ class _Unpacker:
                 rest = member.unused_data
         return b"".join(parts)
 
+    @property
+    def is_inside_member(self) -> bool:
+        """More has to come."""
+        return self._member is not None and not self._member.eof
+
     def _member_of(self, data: bytes) -> "zlib._Decompress | None":
         """The one that goes on or begins with `data`; None for padding after the last."""
-        if self._member is not None and not self._member.eof:
+        if self.is_inside_member:
             return self._member
         if self._members and not (self._is_gzip and data.startswith(b"\x1f")):
             return None
@@ -181,6 +192,4 @@ def _unpacker(encoding: bytes) -> _Unpacker | None:
     name = encoding.strip().lower()
     if name in (b"", b"identity"):
         return None
-    if name in (b"gzip", b"x-gzip", b"deflate"):
-        return _Unpacker(is_gzip=name != b"deflate")
-    raise UpstreamError("the vendor's answer is compressed in a way that was not asked for")
+    return _Unpacker(is_gzip=name != b"deflate", is_known=name in (b"gzip", b"x-gzip", b"deflate"))

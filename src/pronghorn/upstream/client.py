@@ -165,7 +165,8 @@ class Client:
                 connection.is_complete or (connection.has_head and not whole)
             ):
                 await connection.wait()
-            if connection.error is not None:
+            # What an error's status says counts, though its body was cut; who reads that is told.
+            if connection.error is not None and connection.status < 300:
                 raise connection.error
             return Answer(connection, self.release, limit=limit, is_whole=whole)
         except BaseException as error:
