@@ -7,7 +7,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -176,9 +176,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def resolved_database_url(self) -> str:
         """The URL with the async driver that SQLAlchemy needs."""
-        url = self.database_url or f"sqlite:///{self.data.resolve() / 'pronghorn.db'}"
+        url = self.database_url or f"sqlite:///{quote(str(self.data.resolve() / 'pronghorn.db'))}"
         scheme, separator, rest = url.partition("://")
         if scheme in ("sqlite", "sqlite+aiosqlite") and rest.startswith("/"):
+            if rest.partition("?")[0] in ("/", "/:memory:"):
+                raise SettingsError(
+                    "database_url must name a file: sqlite:///path; several processes share it"
+                )
             return f"sqlite+aiosqlite://{rest}"
         if scheme in ("postgres", "postgresql", "postgresql+asyncpg"):
             return f"postgresql+asyncpg://{_postgresql(rest)}"

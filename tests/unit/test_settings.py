@@ -8,6 +8,7 @@ import pytest
 
 from pronghorn import settings as module
 from pronghorn.settings import Settings, SettingsError, environment_for, load
+from pronghorn.store import Database
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +148,8 @@ def test_database_urls(url: str, resolved: str) -> None:
     [
         ("mysql://root:hunter2@db/x", "must start with"),
         ("sqlite://hunter2.db", "must start with sqlite:///"),
+        ("sqlite:///", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
         ("root:hunter2@db/x", "must start with"),
         ("postgresql://root:hunter2@db:abc/x", "port"),
         ("postgresql://root:hunter2/x", "port"),
@@ -159,6 +162,12 @@ def test_another_database_is_refused_without_its_password(url: str, named: str) 
     with pytest.raises(SettingsError, match=named) as refused:
         load(database_url=url)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["plain", "with space é中", "q?x=1", "p%41r", "h#sh", "at@x:y"])
+def test_the_database_is_inside_the_data_folder_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    found = Database(Settings(data=tmp_path / name).resolved_database_url)
+    assert found.file == tmp_path / name / "pronghorn.db"
 
 
 def test_a_child_has_what_is_secret_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
