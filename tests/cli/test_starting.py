@@ -1,8 +1,10 @@
 """What keeps a server or a worker from starting: said in one line with the way out, and nothing is made instead."""
 
+import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -91,6 +93,34 @@ def test_a_secret_that_is_not_the_installations(
     message = refused(*words, "--data", str(data), PRONGHORN_SECRET=secret)
     assert said in message
     assert "PRONGHORN_SECRET" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("secret", PROCESSES["worker"]),
+        ("secret", ("account", "list")),
+        ("server-id", PROCESSES["serve"]),
+        ("server-id", PROCESSES["up"]),
+        ("lock", PROCESSES["up"]),
+    ],
+)
+def test_a_file_that_the_system_does_not_let_us_have_is_named(
+    data: Path, name: str, words: tuple[str, ...]
+) -> None:
+    """As where root has started it once, and another user does now."""
+    (data / name).unlink(missing_ok=True)
+    (data / name).mkdir()
+    message = refused(*words, "--data", str(data))
+    assert str(data / name) in message
+    assert "--data" in message
+
+
+@pytest.mark.parametrize("word", ["up", "serve"])
+def test_a_database_that_fails_at_the_start_is_named(data: Path, word: str) -> None:
+    with contextlib.closing(sqlite3.connect(data / "pronghorn.db")) as connection:
+        connection.execute("ALTER TABLE servers RENAME TO elsewhere")
+    assert "pronghorn.db" in refused(*PROCESSES[word], "--data", str(data))
 
 
 @pytest.mark.parametrize("words", [*PROCESSES.values(), ("migrate",)], ids=[*PROCESSES, "migrate"])

@@ -65,9 +65,12 @@ async def database(on: Installation) -> Finding:
         async with on.database.read() as tx:
             at = await tx.scalar(text("SELECT version_num FROM alembic_version"))
             sealed = await sealed_text(tx) if at == newest else None
+        async with on.database.write():
+            pass  # it may be ours to read alone
     except (SQLAlchemyError, OSError) as error:
         way = "see that it runs and that database_url is right; `pronghorn migrate` sets up a new one"
-        return Finding("fail", "database", f"{kind} does not answer as ours ({type(error).__name__}); {way}")
+        reason = getattr(error, "orig", None) or type(error).__name__
+        return Finding("fail", "database", f"{kind} does not answer as ours ({reason}); {way}")
     if at != newest:
         way = "run `pronghorn migrate`" if str(at) < newest else "start the newer version of Pronghorn"
         return Finding("fail", "database", f"{kind} is at revision {at}, this version needs {newest}; {way}")

@@ -36,6 +36,11 @@ def explained(database: Database) -> Iterator[None]:
 
 
 def _failure(database: Database, error: Exception) -> CommandFailed | None:
+    if isinstance(error, OSError) and error.filename:
+        return CommandFailed(
+            f"{error.filename} cannot be used ({error.strerror}); give it to the user who runs Pronghorn, "
+            "or say where the right one is: --data, --config or --database-url"
+        )
     reason = str(getattr(error, "orig", None) or error) or type(error).__name__
     if isinstance(error, DatabaseError) and any(sign in reason for sign in _OTHER_VERSION):
         return not_set_up(database)

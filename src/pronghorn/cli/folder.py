@@ -15,5 +15,6 @@ def make_data_folder(data: Path) -> None:
 
 def unusable(data: Path, error: OSError) -> SettingsError:
     return SettingsError(
-        f"data: {data} cannot be used as a folder for data ({error.strerror}); choose another one with --data"
+        f"data: {data} cannot be used as a folder for data ({error.strerror}: {error.filename}); "
+        "give it to the user who runs Pronghorn, or choose another one with --data"
     )

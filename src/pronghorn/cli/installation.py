@@ -51,7 +51,8 @@ async def opened(data: Path | None, config: Path | None, url: str | None) -> Asy
     database = Database(settings.resolved_database_url)
     _check_is_there(settings, database)
     clock = SystemClock()
-    secrets = secrets_module.load(settings.secret, settings.data)
+    with explained(database):
+        secrets = secrets_module.load(settings.secret, settings.data)
     try:
         act = Act("cli", int(clock.now() * 1000))
         yield Installation(settings, database, secrets, Credit(database, "cli", 0, clock), act)

@@ -7,7 +7,7 @@ import typer
 from pronghorn import observability
 from pronghorn.app import open_gateway
 from pronghorn.cli import listening, options, preparing, serving
-from pronghorn.cli.explaining import not_set_up
+from pronghorn.cli.explaining import explained, not_set_up
 from pronghorn.cli.locking import lock_data_folder
 from pronghorn.kit.clock import SystemClock
 from pronghorn.settings import Settings
@@ -39,9 +39,10 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     try:
         if not await preparing.is_prepared(database):
             raise not_set_up(database)
-        gateway = await open_gateway(
-            settings, SystemClock(), sandbox_url=settings.sandbox_url, database=database
-        )
+        with explained(database):
+            gateway = await open_gateway(
+                settings, SystemClock(), sandbox_url=settings.sandbox_url, database=database
+            )
         try:
             await serving.serve(gateway, listener, _announce(listening.base_url(settings, listener)))
         finally:

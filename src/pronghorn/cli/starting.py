@@ -15,6 +15,7 @@ from rich.table import Table
 from pronghorn.app import open_gateway
 from pronghorn.cli import listening, options, preparing, serving
 from pronghorn.cli.companions import Companion
+from pronghorn.cli.explaining import explained
 from pronghorn.kit.clock import SystemClock
 from pronghorn.manage import bootstrap
 from pronghorn.manage.bootstrap import Bootstrapped
@@ -42,13 +43,15 @@ async def start(
             if code:
                 raise typer.Exit(code)
         sandbox_url = await _sandbox_url(simulator) if simulator is not None else settings.sandbox_url
-        gateway = await open_gateway(settings, clock, sandbox_url=sandbox_url, database=database)
+        with explained(database):
+            gateway = await open_gateway(settings, clock, sandbox_url=sandbox_url, database=database)
     except BaseException:
         await database.close()
         raise
     try:
-        first = await bootstrap.ensure(database, gateway.secrets, clock, settings)
-        await gateway.loader.refresh()
+        with explained(database):
+            first = await bootstrap.ensure(database, gateway.secrets, clock, settings)
+            await gateway.loader.refresh()
         gateway.companions = lambda: {c.name: c.state for c in (simulator, worker) if c is not None}
         url = listening.base_url(settings, listener)
 

@@ -12,6 +12,7 @@ from pronghorn.accounts import secrets
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.cli import options, preparing
 from pronghorn.cli.addresses import address_of
+from pronghorn.cli.explaining import explained
 from pronghorn.cli.stopping import stop_event
 from pronghorn.commerce import jobs
 from pronghorn.kit.clock import SystemClock
@@ -58,7 +59,8 @@ async def _open(settings: Settings, *, follows_stdin: bool) -> None:
     stop = stop_event(follows_stdin=follows_stdin)
     try:
         await preparing.check_tables(database)
-        vault = await secrets.of_installation(database, settings.secret, settings.data)
+        with explained(database):
+            vault = await secrets.of_installation(database, settings.secret, settings.data)
         await _work(settings, database, vault, stop)
     finally:
         await database.close()
