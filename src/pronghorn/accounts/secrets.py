@@ -13,13 +13,15 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from pronghorn.settings import SettingsError
 from pronghorn.store import Database, Tx
-from pronghorn.store.models import Bootstrap, Channel
+from pronghorn.store.models import Bootstrap, Channel, Meta
 
 MIN_SECRET_CHARACTERS = 16
+_SEALED = "sealed"
+_FIRST_SEALED = text("INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
 
 
 class SecretError(SettingsError):
@@ -78,7 +80,7 @@ async def of_installation(database: Database, configured: str, data: Path) -> Se
     async with database.read() as tx:
         sealed = await sealed_text(tx)
     if sealed is None:
-        return load(configured, data)
+        return await _first(database, load(configured, data))
     path = data / "secret"
     if not configured and not path.exists():
         raise SecretError(
@@ -90,11 +92,22 @@ async def of_installation(database: Database, configured: str, data: Path) -> Se
     return found
 
 
+async def _first(database: Database, found: Secrets) -> Secrets:
+    """Of several that start at once on one database, only one lays down whose secret is the installation's."""
+    async with database.write() as tx:
+        await tx.execute(_FIRST_SEALED, {"name": _SEALED, "value": found.seal("")})
+        sealed = await sealed_text(tx)
+    if sealed is not None:
+        found.open(sealed)
+    return found
+
+
 async def sealed_text(tx: Tx) -> str | None:
     """Something that only the installation's secret opens; None before its first start."""
     first = await tx.scalar(select(Bootstrap.sealed).limit(1))
-    # Where every server was started by `serve`, nothing is written at the first start.
-    return first or await tx.scalar(select(Channel.credentials).limit(1))
+    # Where every server was started by `serve`, there is no bootstrap.
+    first = first or await tx.scalar(select(Channel.credentials).limit(1))
+    return first or await tx.scalar(select(Meta.value).where(Meta.name == _SEALED))
 
 
 def load(configured: str, data: Path) -> Secrets:
