@@ -58,11 +58,11 @@ def moment_ms(text: str, param: str, in_zone: ZoneInfo) -> int:
     return millis
 
 
-def month_ms(text: str, in_zone: ZoneInfo, param: str = "month") -> tuple[int, int]:
+def month_ms(text: str, in_zone: ZoneInfo) -> tuple[int, int]:
     """The beginning of a month such as `2026-11`, and of the one after it. Raises `BadRequest`."""
     match = _MONTH.fullmatch(text)
     if match is None:
-        raise BadRequest(f"{param} must be a month such as 2026-11", param=param)
+        raise BadRequest("month must be a month such as 2026-11", param="month")
     first = date(int(match[1]), int(match[2]), 1)
     after = (first + timedelta(days=31)).replace(day=1)
     return max(day_start_ms(first, in_zone), 0), day_start_ms(after, in_zone)

@@ -40,7 +40,7 @@ def hint(code: str) -> str:
     return f"{PREFIX}-…{code[-_GROUP:]}"
 
 
-def read_code(typed: str, param: str = "code") -> str:
+def read_code(typed: str) -> str:
     """A code as it was shown, however it was typed. Raises `BadRequest` for what cannot be one, without a look-up.
 
     The message never holds what was typed: one wrong character makes no secret public.
@@ -49,11 +49,11 @@ def read_code(typed: str, param: str = "code") -> str:
     if len(symbols) == len(PREFIX) + _RANDOM + 1:
         symbols = symbols.removeprefix(PREFIX)
     if len(symbols) != _RANDOM + 1:
-        raise _mistyped(param, f"a code looks like {EXAMPLE}: {_RANDOM + 1} characters after {PREFIX}")
+        raise _mistyped(f"a code looks like {EXAMPLE}: {_RANDOM + 1} characters after {PREFIX}")
     if not set(symbols) <= set(ALPHABET):
-        raise _mistyped(param, "a code has no 0, 1, I, L or O, and nothing but letters and digits")
+        raise _mistyped("a code has no 0, 1, I, L or O, and nothing but letters and digits")
     if _checksum(symbols[:-1]) != symbols[-1]:
-        raise _mistyped(param, "there is a typing error in this code; compare it with the card")
+        raise _mistyped("there is a typing error in this code; compare it with the card")
     return show(symbols)
 
 
@@ -69,5 +69,5 @@ def _checksum(body: str) -> str:
     return ALPHABET[sum(place * ALPHABET.index(each) for place, each in enumerate(body, 1)) % _SIZE]
 
 
-def _mistyped(param: str, message: str) -> BadRequest:
-    return BadRequest(f"{param}: {message}", param=param, code="code_mistyped")
+def _mistyped(message: str) -> BadRequest:
+    return BadRequest(f"code: {message}", param="code", code="code_mistyped")

@@ -163,7 +163,7 @@ async def _read(tx: Tx, account_id: str, mode: str, start_ms: int, end_ms: int) 
         *(_balance("opening", book, mode, start_ms)),
         *(_balance("closing", book, mode, end_ms)),
         _charges(book).where(*within),
-        *(_single(sign, column).where(column == book, *within) for sign, column in _SIDES),
+        *(_single(sign).where(column == book, *within) for sign, column in _SIDES),
     ]
     rows = (await tx.execute(union_all(*parts))).all()
 
@@ -229,7 +229,7 @@ def _tokens(name: str) -> Any:
     return func.coalesce(func.sum(cast(Request.usage[name].as_string(), BigInteger)), 0)
 
 
-def _single(sign: int, side: Any) -> Select[Any]:
+def _single(sign: int) -> Select[Any]:
     columns = _columns(
         "single",
         sign,

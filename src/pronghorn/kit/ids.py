@@ -4,7 +4,6 @@ import random
 import secrets
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_VALUE = {character: value for value, character in enumerate(BASE62)}
 
 
 def random_base62(length: int) -> str:
@@ -29,11 +28,3 @@ def base62_encode(number: int, length: int) -> str:
         number, digit = divmod(number, 62)
         digits.append(BASE62[digit])
     return "".join(reversed(digits)).rjust(length, "0")
-
-
-def base62_decode(text: str) -> int:
-    """Raises `KeyError` on a character outside base 62."""
-    number = 0
-    for character in text:
-        number = number * 62 + _VALUE[character]
-    return number

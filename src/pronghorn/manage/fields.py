@@ -1,7 +1,7 @@
 """Fields: how values of the management API are read and written. A bad one raises `BadRequest` with its name."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -45,13 +45,6 @@ def clean(text: str, param: str) -> str:
     if not text or not text.isprintable():
         raise BadRequest(f"{param} must be one line of printable text and not empty", param=param)
     return text
-
-
-def not_null(values: Mapping[str, Any], *names: str) -> None:
-    """Some fields can be changed but not cleared."""
-    for name in names:
-        if name in values and values[name] is None:
-            raise BadRequest(f"{name} cannot be null; leave it out to keep it as it is", param=name)
 
 
 def amount(text: str, param: str) -> int:
@@ -125,14 +118,14 @@ def networks(texts: Iterable[str] | None, param: str = "ips") -> list[str] | Non
     return _not_empty(found, param, "from anywhere")
 
 
-def model_patterns(texts: Iterable[str] | None, param: str = "models") -> list[str] | None:
+def model_patterns(texts: Iterable[str] | None) -> list[str] | None:
     if texts is None:
         return None
-    found = [model_name(text, param) for text in texts]
+    found = [model_name(text, "models") for text in texts]
     for text in found:
         if "*" in text[:-1]:
-            raise BadRequest(f"{param}: {text!r} may have a `*` at its end only", param=param)
-    return _not_empty(found, param, "every model")
+            raise BadRequest(f"models: {text!r} may have a `*` at its end only", param="models")
+    return _not_empty(found, "models", "every model")
 
 
 def _not_empty(found: list[str], param: str, without: str) -> list[str]:

@@ -23,7 +23,6 @@ from pronghorn.store.models import Invite, User
 MIN_PASSWORD = 8
 """As clients of this API check it before they send."""
 DAY_MS = 24 * 60 * 60 * 1000
-NewPassword = Annotated[str, msgspec.Meta(min_length=MIN_PASSWORD, max_length=MAX_CHARACTERS)]
 
 
 class Change(msgspec.Struct):

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from pronghorn.errors import UpstreamError
 from pronghorn.routing import Channel
 from pronghorn.upstream import Call, Client, Deadlines, request_head
 from pronghorn.vendors.task import Ask
@@ -97,9 +96,3 @@ def place_of(channel: Channel, credential: str, keys: Sequence[bytes]) -> int | 
     return next(
         (place for place in places for key in keys if fingerprint(channel, place, key) == credential), None
     )
-
-
-def check_answered(status: int, reply: Any) -> None:
-    """Raises `UpstreamError` unless there is an answer to be read."""
-    if status >= 500 or status in (401, 403, 408, 429) or reply is None:
-        raise UpstreamError(f"the vendor answered with status {status}")

@@ -9,8 +9,6 @@ from PIL import Image, ImageOps
 
 from pronghorn.errors import BadRequest, UpstreamTimeout
 
-LEAST, MOST = 16, 1024
-"""Pixels of width."""
 MAX_BYTES = 32 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 READ_S = 30.0

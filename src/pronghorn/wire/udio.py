@@ -4,7 +4,6 @@ from typing import Any
 
 SONGS = 2
 """Of one generation."""
-MOST_SONGS = 15
 
 BLANK: dict[str, Any] = {
     "id": "",

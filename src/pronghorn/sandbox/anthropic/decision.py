@@ -70,13 +70,13 @@ async def _say(body: Shape, turns: list[Turn], seen: Attachments, seal: Seal, pr
     if search.is_wanted(body, prompt) and turns[-1].text():
         called = search.call(prompt)
         return Answer([called, *search.answer(called, body, seal)], searches=1)
-    said = Answer([_answer_text(body, turns, seen, chat.text)])
+    said = Answer([_answer_text(turns, seen, chat.text)])
     if word == "model_context_window_exceeded":
         said.stop_reason = word
     return said
 
 
-def _answer_text(body: Shape, turns: list[Turn], seen: Attachments, text: str) -> Shape:
+def _answer_text(turns: list[Turn], seen: Attachments, text: str) -> Shape:
     """Where the chat would only greet, what was attached is described instead, and cited."""
     if seen.sentences and text.startswith(GREETING):
         return _text(" ".join(seen.sentences)) | {"citations": seen.citations or None}

@@ -45,13 +45,12 @@ def _word(turn: Turn) -> str:
     return turn.prompt.strip().lower()
 
 
-def ratings(*, is_bad: bool) -> list[Shape]:
+def ratings() -> list[Shape]:
     """The last category is the one to blame."""
     found: list[Shape] = [
         {"category": f"HARM_CATEGORY_{name}", "probability": "NEGLIGIBLE"} for name in CATEGORIES
     ]
-    if is_bad:
-        found[-1] |= {"probability": "HIGH", "blocked": True}
+    found[-1] |= {"probability": "HIGH", "blocked": True}
     return found
 
 
@@ -97,10 +96,10 @@ def _spoken(turn: Turn, body: Shape, decided: Answer, *, has_call_ids: bool) -> 
     if thinking.get("includeThoughts"):
         made.pieces += [{"text": token, "thought": True} for token in decided.reasoning]
     if decided.refusal:
-        made.finish, made.more = "SAFETY", {"safetyRatings": ratings(is_bad=True)}
+        made.finish, made.more = "SAFETY", {"safetyRatings": ratings()}
         return made
     if made.finish == "SAFETY":
-        made.more["safetyRatings"] = ratings(is_bad=True)
+        made.more["safetyRatings"] = ratings()
     made.pieces += [{"text": token} for token in decided.tokens]
     made.pieces += _calls(turn, decided, has_ids=has_call_ids)
     if output := decided.output_tokens() - made.thoughts:

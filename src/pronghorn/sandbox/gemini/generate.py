@@ -30,7 +30,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     if is_vertex(request):
         head["createTime"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     if answer.is_blocked(asked):
-        feedback = {"blockReason": "SAFETY", "safetyRatings": answer.ratings(is_bad=True)}
+        feedback = {"blockReason": "SAFETY", "safetyRatings": answer.ratings()}
         blocked = {"promptFeedback": feedback, "usageMetadata": _usage(request, asked, [])}
         return await _send(request, iter([blocked | head]), is_streamed=is_streamed)
     candidates = [

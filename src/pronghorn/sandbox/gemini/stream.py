@@ -7,8 +7,6 @@ from aiohttp import web
 from pronghorn.sandbox.errors import REQUEST_ID
 from pronghorn.sandbox.reply import Events
 
-Shape = dict[str, Any]
-
 
 class Elements(Events):
     """`Events` whose events arrive as elements of an array, so that every fault plays in both forms alike."""

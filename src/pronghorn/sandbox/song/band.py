@@ -15,11 +15,6 @@ def notes(score: Score) -> dict[str, list[Note]]:
     return {part: list(clipped(play(score), score.length_s)) for part, play in _PLAYERS.items()}
 
 
-def lead(score: Score) -> str:
-    """The part that has the melody."""
-    return "Vocals" if score.is_sung else "Synth"
-
-
 def _vocals(score: Score) -> Iterator[Note]:
     if score.is_sung:
         yield from score.melody

@@ -3,7 +3,6 @@
 import re
 
 SPEEDS = ("fast", "relax", "turbo")
-MAX_REPEATS = 40
 
 # Some keyboards make one dash of two, and Midjourney takes it for both.
 _SPEED = re.compile(r"(?:^|\s+)(?:--|—)(fast|relax|turbo)(?=\s|$)", re.IGNORECASE)
