@@ -786,6 +786,31 @@ async def test_a_request_that_is_odd_to_us_alone_is_answered_nonetheless(gateway
             await case.assert_invariants()
 
 
+# Models whose chats refuse functions
+
+TOOLS: dict[str, Any] = {
+    "messages": [{"name": "look", "input_schema": {"type": "object"}}],
+    "generate": [{"functionDeclarations": [{"name": "look"}]}],
+}
+
+
+@both_ways
+@pytest.mark.parametrize("door", TOOLS)
+async def test_functions_of_newer_models_are_asked_for_as_responses(
+    gateway: Gateway, door: str, is_stream: bool
+) -> None:
+    plain = {"gpt-5.6": {}, "gpt-5.3": {"tools": TOOLS[door]}}
+    for model, more in [*plain.items(), ("gpt-5.6", {"tools": TOOLS[door]})]:
+        case = await gateway.case(f"{gateway.upstream.url}/openai/v1", vendor="azure", alias=model)
+        vendor = "responses" if more and model == "gpt-5.6" else "chat"
+        gateway.upstream.plays(*good(vendor, is_stream=is_stream))
+        answer = await case.call(ask(case, door, is_stream=is_stream, **more))
+        assert_complete(door, answer, is_stream=is_stream)
+        assert gateway.upstream.seen[0].path == f"/openai{DIALECTS[vendor].path}"
+        assert (await case.row()).cost == COST
+        await case.assert_invariants()
+
+
 # Responses that are remembered
 
 

@@ -9,10 +9,11 @@ from pronghorn import convert
 from pronghorn.convert.conversion import Conversion
 from pronghorn.convert.dialect import Dialect, Target
 from pronghorn.convert.embeddings import EmbeddingConversion
-from pronghorn.convert.turn import Turn
+from pronghorn.convert.turn import Tool, Turn
 from pronghorn.errors import BadRequest, RefusedStrict, UpstreamError, UpstreamRejected
 from pronghorn.kit.later import Later
 from pronghorn.relay import bounds, holding, outgoing, refusal
+from pronghorn.relay.endpoints import BY_NAME
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.form import Form
 from pronghorn.relay.signatures import Signatures
@@ -99,8 +100,12 @@ class Asker:
             document = _document(exchange)
             return EmbeddingConversion(document, exchange.upstream_model, is_batch=is_batch)
         dialects = convert.load()
-        source, target = dialects[exchange.endpoint.name], dialects[exchange.target.name]
+        source = dialects[exchange.endpoint.name]
         turn = source.read_request(_document(exchange))
+        has_functions = any(type(tool) is Tool for tool in turn.tools)
+        if has_functions and channel.vendor.responds(channel.origin.host, exchange.upstream_model):
+            exchange.target = BY_NAME["responses"]
+        target = dialects[exchange.target.name]
         turn.is_stream = exchange.is_stream
         to = Target(
             model=exchange.upstream_model,

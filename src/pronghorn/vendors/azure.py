@@ -8,6 +8,7 @@ Source: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycl
 from types import MappingProxyType
 
 from pronghorn.vendors.base import OPENAI_SOCKET_PATHS, ChatVendor, Header
+from pronghorn.vendors.openai import RESPONDERS
 
 vendor = ChatVendor(
     name="azure",
@@ -29,4 +30,5 @@ vendor = ChatVendor(
         }
     ),
     traits=frozenset(("openai",)),
+    responders=RESPONDERS,
 )

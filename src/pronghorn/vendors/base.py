@@ -1,8 +1,10 @@
 """What a vendor's module says, as data. No I/O."""
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -130,6 +132,8 @@ class ChatVendor(msgspec.Struct, frozen=True, kw_only=True):
     """Members of a chat body that this vendor calls otherwise."""
     drops: frozenset[str] = frozenset()
     """Members of a chat body that it refuses; a caller is told that they were left out."""
+    responders: re.Pattern[str] | None = None
+    """Models that take functions in responses alone; elsewhere than at `base_url` nothing is known of them."""
     shape: Callable[[str, Json, Mapping[bytes, bytes]], Json] | None = None
     """(endpoint, body, the caller's headers) to the body as this vendor has it, where its dialect differs a little."""
     sign: Callable[[Unsigned, str], bytes] | None = None
@@ -149,6 +153,12 @@ class ChatVendor(msgspec.Struct, frozen=True, kw_only=True):
     def stream_url_path(self, base_path: str, endpoint: str) -> str | None:
         path = self.stream_paths.get(endpoint)
         return self.url_path(base_path, endpoint) if path is None else (base_path or self.root) + path
+
+    def responds(self, host: str, model: str) -> bool:
+        """A converted request with functions has to be one of Responses."""
+        if self.responders is None or self.responders.match(model) is None:
+            return False
+        return host.endswith(urlsplit(self.base_url).hostname or "")
 
     def target(self, endpoint: str) -> str | None:
         """The endpoint that answers for `endpoint`: itself, or for a turn another dialect's; None without any."""

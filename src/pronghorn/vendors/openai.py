@@ -1,6 +1,11 @@
 """OpenAI, and any server that speaks its dialect under another base URL."""
 
+import re
+
 from pronghorn.vendors.base import OPENAI_SOCKET_PATHS, ChatVendor
+
+RESPONDERS = re.compile(r"gpt-(?:5\.(?:[4-9]|\d\d)|[6-9]|\d\d)")
+"""Their chats refuse functions, unless they are not to reason."""
 
 vendor = ChatVendor(
     name="openai",
@@ -8,4 +13,5 @@ vendor = ChatVendor(
     output_limit="max_completion_tokens",
     socket_paths=OPENAI_SOCKET_PATHS,
     traits=frozenset(("openai",)),
+    responders=RESPONDERS,
 )

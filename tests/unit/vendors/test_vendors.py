@@ -167,6 +167,24 @@ def test_paths_lie_below_the_channels_own(base_path: str, endpoint: str, path: s
     assert ChatVendor(name="x", base_url="").url_path(base_path, endpoint) == path
 
 
+@pytest.mark.parametrize(
+    ("vendor", "host", "model", "responds"),
+    [
+        ("openai", "api.openai.com", "gpt-5.4-mini", True),
+        ("openai", "eu.api.openai.com", "gpt-6.2-sol", True),
+        ("openai", "api.openai.com", "gpt-5.3", False),
+        ("openai", "api.openai.com", "gpt-4o", False),
+        ("openai", "llm.example", "gpt-5.6", False),
+        ("azure", "mine.openai.azure.com", "gpt-5.10", True),
+        ("groq", "api.groq.com", "gpt-5.6", False),
+    ],
+)
+def test_functions_of_newer_models_of_openai_are_for_responses(
+    vendor: str, host: str, model: str, responds: bool
+) -> None:
+    assert vendors.load()[vendor].responds(host, model) == responds
+
+
 def test_bearer() -> None:
     assert Bearer().head("sk-1") == b"authorization: Bearer sk-1\r\n"
 
