@@ -66,6 +66,19 @@ async def test_the_vendor_is_left_when_the_caller_leaves(case: Case, where: str)
         assert row.usage["output"] in (1, 2)
 
 
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("size", [70_000, 300_000, 3_000_000])
+async def test_the_vendor_is_left_also_after_a_large_body(case: Case, size: int, is_stream: bool) -> None:
+    """What comes faster than it is taken stops the reading; it has to go on, or nobody sees the caller leave."""
+    case.gateway.upstream.plays(End.SILENT)
+    messages = [{"role": "user", "content": "x" * size}]
+    async with case.open(case.chat_request(stream=is_stream, messages=messages)):
+        seen = await case.gateway.upstream.reached()
+    await asyncio.wait_for(seen.closed.wait(), CANCELLED_S)
+    row = await case.row()
+    assert (row.end_reason, row.cost) == ("client_gone", 0)
+
+
 async def test_a_caller_who_leaves_after_the_last_byte_got_a_whole_answer(case: Case) -> None:
     case.gateway.upstream.plays(*stream())
     async with case.open(case.chat_request(stream=True)) as connection:

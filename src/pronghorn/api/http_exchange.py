@@ -186,6 +186,8 @@ class Exchange(RequestResponseCycle):
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
         self.taken = self.received
+        if self.flow.read_paused and not self.more_body:
+            self.connection.resume_reading()  # or a client that hangs up would not be noticed
         return body
 
 
