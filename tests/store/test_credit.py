@@ -16,6 +16,7 @@ from pronghorn.kit.money import MAX_NANO
 from pronghorn.ledger import credit as module
 from pronghorn.ledger import pots, repository
 from pronghorn.ledger.credit import Credit, Purse
+from pronghorn.ledger.pots import AccountPot
 from pronghorn.store import Database, Tx
 from pronghorn.store.models import Account
 
@@ -64,6 +65,22 @@ async def test_filling_holding_settling_and_giving_back(credit: Credit) -> None:
     assert purse.free == 0
     assert await standing(credit) == (970, 0, 30)
     await credit.give_back(purse)  # nothing left: nothing happens
+    assert await standing(credit) == (970, 0, 30)
+
+
+async def test_what_is_on_its_way_back_is_not_shown_as_spent(credit: Credit, database: Database) -> None:
+    await pay(credit, 1_000)
+    purse = credit.purse("acc_1", "live")
+    await credit.fill(purse, 50)
+    hold(purse, 100)
+    purse.settle(100, 30)
+    async with database.write() as tx:
+        await AccountPot("acc_1", "live").lock(tx)
+        going_back = asyncio.create_task(credit.give_back(purse))
+        await asyncio.sleep(0)
+        assert purse.free == 0
+        assert await standing(credit) == (970, 0, 30)
+    await going_back
     assert await standing(credit) == (970, 0, 30)
 
 

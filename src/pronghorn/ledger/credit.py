@@ -37,6 +37,7 @@ class Purse:
         "name",
         "pot",
         "return_s",
+        "returning",
         "used_at",
         "waiters",
     )
@@ -46,6 +47,8 @@ class Purse:
         self.name = pot.name
         self.free = 0
         self.held = 0
+        self.returning = 0
+        """On its way back to the database."""
         self.used_at = 0.0
         self.return_s = IDLE_RETURN_S
         self.lock = asyncio.Lock()
@@ -173,6 +176,7 @@ class Credit:
 
     async def _return(self, purse: Purse, amount: int) -> None:
         is_committing = False
+        purse.returning = amount
         try:
             async with self._database.write() as tx:
                 await purse.pot.unlease(tx, self._server, self._epoch, amount)
@@ -182,6 +186,8 @@ class Credit:
             if not is_committing:
                 purse.free += amount
             raise
+        finally:
+            purse.returning = 0
 
     async def move(self, tx: Tx, purses: Sequence[Purse], amount: int) -> None:
         """Return `amount` of each purse, which the caller has taken, within a transaction that does more with it."""
@@ -227,7 +233,7 @@ class Credit:
         total = stored.balance + stored.leased
         if purse is None:
             return Standing(total, stored.held, stored.spent, stored.leased)
-        # What is leased here and neither free nor held is charged in the journal, on its way to the database.
-        unposted = max(0, stored.leased_here - purse.free - purse.held)
+        # What is leased here and none of these is charged in the journal, on its way to the database.
+        unposted = max(0, stored.leased_here - purse.free - purse.held - purse.returning)
         balance = total - purse.held - unposted
         return Standing(balance, stored.held + purse.held, stored.spent + unposted, stored.leased)
