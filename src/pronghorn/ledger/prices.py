@@ -14,6 +14,7 @@ PPM = 1_000_000
 _NANO_DIVISOR = PICO_PER_NANO * PPM
 DEFAULT = "default"
 """The kind of all that is not listed."""
+MAX_KIND_CHARACTERS = 80
 MARKUP = "markup"
 """A line of this name adds nothing: its units are the mark-up, in millionths, that is in the other lines' prices."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pronghorn.ledger.prices import MAX_KIND_CHARACTERS
 from pronghorn.ledger.tokens import Tokenizer
 from pronghorn.relay.endpoints import Endpoint
 from pronghorn.relay.unwritten import PICTURE_TOKENS
@@ -78,8 +79,9 @@ def bound(endpoint: Endpoint, peek: Peek, body_bytes: int, model: Model) -> Usag
 
 
 def image_kind(peek: Peek) -> str:
-    """What a per-picture price is looked up by: `<quality>/<size>`."""
-    return f"{peek.quality or 'standard'}/{peek.size or '1024x1024'}"
+    """What a per-picture price is looked up by: `<quality>/<size>`, as far as a price could name it."""
+    kind = f"{peek.quality or 'standard'}/{peek.size or '1024x1024'}"[:MAX_KIND_CHARACTERS]
+    return kind if kind.isprintable() else "".join(each if each.isprintable() else "?" for each in kind)
 
 
 def speech_input(peek: Peek) -> str:

@@ -46,6 +46,20 @@ def test_the_output_of_a_chat(body: dict[str, Any], known: dict[str, Any], limit
 
 
 @pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({}, "standard/1024x1024"),
+        ({"quality": "hd", "size": "1x1\0\n"}, "hd/1x1??"),
+        ({"quality": "hd", "size": "x" * 10**6}, "hd/" + "x" * 77),
+    ],
+)
+def test_the_kind_of_a_picture_is_one_that_a_price_could_name_and_any_database_reads(
+    body: dict[str, Any], kind: str
+) -> None:
+    assert bounds.image_kind(peek(body)) == kind
+
+
+@pytest.mark.parametrize(
     ("body", "count"),
     [({}, 1), ({"n": 3}, 3), ({"best_of": 4}, 4), ({"n": 2, "best_of": 5}, 5), ({"n": None}, 1)],
 )

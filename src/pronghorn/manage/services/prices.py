@@ -11,7 +11,7 @@ from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, NotFound
 from pronghorn.kit.money import format_decimal
 from pronghorn.ledger import markup
-from pronghorn.ledger.prices import PriceDocument, Tier, TokenPrices
+from pronghorn.ledger.prices import MAX_KIND_CHARACTERS, PriceDocument, Tier, TokenPrices
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Note, Time
 from pronghorn.manage.paging import Page, Window, fetch
@@ -20,7 +20,6 @@ from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
 LIST, OPERATOR = "list", "operator"
-MAX_KIND_CHARACTERS = 80
 
 
 class NewPrice(TokenPrices, kw_only=True, forbid_unknown_fields=True):
