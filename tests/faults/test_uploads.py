@@ -177,6 +177,14 @@ async def test_a_form_without_a_model_is_told_so(case: Case) -> None:
     assert answer.status == 404, "the route's default model, which this gateway does not have"
 
 
+@pytest.mark.parametrize("number", ["+2", "2.0", "1_0", "\u0662", "-1", "9" * 5_000])
+async def test_a_number_in_a_spelling_that_a_vendor_may_read_otherwise_is_refused(
+    case: Case, number: str
+) -> None:
+    answer = await upload(case, field("model", case.model) + field("n", number) + FILE + SOUND + END)
+    assert (answer.status, answer.error["param"]) == (400, "n")
+
+
 async def test_too_long_a_body_is_refused_before_it_is_sent(case: Case) -> None:
     async with case.open(head(case, LIMIT + 1)) as connection:
         answer = await connection.answer()

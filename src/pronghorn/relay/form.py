@@ -1,7 +1,7 @@
 """Multipart bodies: found out about while they stream through, never held whole.
 
-The parts are scanned as they come. As soon as the model is known the vendor's call may begin: what has come by
-then is replayed, the rest follows as it arrives. If a large file comes before the model, it waits on disk.
+The parts are scanned as they come. As soon as enough is known the vendor's call may begin: what has come by
+then is replayed, the rest follows as it arrives. If a large file comes before that, it waits on disk.
 """
 
 import re
@@ -184,12 +184,9 @@ class Form:
     def fields(self) -> dict[str, str]:
         return self._scanner.fields
 
-    async def read_ahead(self, *, to_the_end: bool = False) -> None:
-        """Read until the model is known, or to the end if the body has none.
-
-        `to_the_end`: what a field behind the file says counts, too.
-        """
-        while (to_the_end or self._scanner.model_at is None) and not self._scanner.is_ended:
+    async def read_ahead(self, *, to_end: bool = False) -> None:
+        """Read until the model is known, or to the end: if the body has none, or what is behind its files matters."""
+        while (to_end or self._scanner.model_at is None) and not self._scanner.is_ended:
             try:
                 data = await anext(self._upload)
             except StopAsyncIteration:

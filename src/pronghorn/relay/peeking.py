@@ -1,5 +1,7 @@
 """Peeking: what the gateway needs to know of a request body; all the rest of it stays as it came."""
 
+import re
+
 import msgspec
 
 from pronghorn.errors import BadRequest, UnsupportedMediaType
@@ -7,6 +9,8 @@ from pronghorn.relay.endpoints import JSON
 from pronghorn.relay.exchange import Exchange
 from pronghorn.relay.form import Form
 from pronghorn.wire.openai import Peek
+
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def peek_json(exchange: Exchange) -> Peek:
@@ -34,12 +38,17 @@ def peek_json(exchange: Exchange) -> Peek:
 
 def peek_form(form: Form) -> Peek:
     fields = form.fields
-    numbers = {
-        name: int(fields[name]) for name in ("n", "partial_images") if fields.get(name, "").isdecimal()
-    }
+    numbers = {name: _number(name, fields[name]) for name in ("n", "partial_images") if fields.get(name)}
     values = {name: fields[name] for name in ("model", "size", "quality") if fields.get(name)}
     stream = fields.get("stream", "").lower() in ("true", "1")
     try:
         return msgspec.convert(values | numbers | {"stream": stream}, Peek)
     except msgspec.ValidationError as error:
         raise BadRequest(f"a field of the form is not valid: {error}") from error
+
+
+def _number(name: str, text: str) -> int:
+    """In the one spelling that a vendor cannot read otherwise."""
+    if not _DIGITS.fullmatch(text):
+        raise BadRequest(f"the field {name!r} must be a whole number such as 2", param=name)
+    return int(text)

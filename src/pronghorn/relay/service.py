@@ -152,7 +152,7 @@ class Relay:
         form = exchange.form = Form(incoming.headers[b"content-type"], incoming.upload, length)
         try:
             # How many pictures are held for, and of which kind, a field behind the file may say.
-            await form.read_ahead(to_the_end=exchange.endpoint.measure == "images")
+            await form.read_ahead(to_end=exchange.endpoint.measure == "images")
             most_bytes = length or self._settings.max_upload_bytes
             await self._ask_models(exchange, peek_form(form), form, most_bytes, sink)
         finally:
