@@ -36,11 +36,10 @@ _OWNED = _owned(
     "stream_format",
     "models",
 )
+_OWNED_OF_RESPONSES = (*_owned("model", "stream", "models"), ("max_tokens", (b'"max_output_tokens"',)))
 
-_OWNED_OF_IMAGES = (
-    *_OWNED,
-    *_owned("batch_size", "sequential_image_generation", "sequential_image_generation_options"),
-)
+_NUMBERS = ("batch_size", "sequential_image_generation", "sequential_image_generation_options")
+_OWNED_OF_PICTURES = (*_OWNED, *_owned("size", "quality", "partial_images", *_NUMBERS))
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -186,7 +185,7 @@ _TABLE = (
         is_turn=True,
         peek=_peek_responses,
         limit=("max_output_tokens",),
-        owned=(*_owned("model", "stream", "models"), ("max_tokens", (b'"max_output_tokens"',))),
+        owned=_OWNED_OF_RESPONSES,
         read=reading.response,
         stream=streams.ResponsesReader,
         measure="chat",
@@ -206,6 +205,7 @@ _TABLE = (
         path="responses/compact",
         dialect="responses",
         peek=_peek_responses,
+        owned=_OWNED_OF_RESPONSES,
         read=reading.response,
         measure="chat",
     ),
@@ -253,7 +253,7 @@ _TABLE = (
         needs=("images", "chat_images"),
         path="images/generations",
         peek=openai.images_peek_decoder.decode,
-        owned=_OWNED_OF_IMAGES,
+        owned=_OWNED_OF_PICTURES,
         read=reading.images,
         stream=streams.EventReader,
         measure="images",
@@ -265,7 +265,7 @@ _TABLE = (
         needs=("images", "chat_images"),
         path="images/edits",
         peek=openai.images_peek_decoder.decode,
-        owned=_OWNED_OF_IMAGES,
+        owned=_OWNED_OF_PICTURES,
         read=reading.images,
         stream=streams.EventReader,
         measure="images",
@@ -287,6 +287,7 @@ _TABLE = (
         name="speech",
         needs=("speech",),
         path="audio/speech",
+        owned=(*_OWNED, *_owned("input")),
         read=reading.binary,
         stream=streams.EventReader,
         measure="speech",

@@ -170,6 +170,25 @@ def test_a_member_in_other_letters_does_not_reach_a_parser_that_ignores_case(bod
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "name", "other"),
+    [
+        ("images_generations", "size", "SIZE"),
+        ("images_generations", "quality", "quality"),
+        ("images_edits", "partial_images", "Partial_Images"),
+        ("speech", "input", "Input"),
+        ("responses_compact", "max_output_tokens", "Max_Output_Tokens"),
+    ],
+)
+def test_nothing_that_says_what_an_endpoint_costs_is_read_otherwise(
+    endpoint: str, name: str, other: str
+) -> None:
+    is_text = name in ("size", "quality", "input")
+    dear, cheap = ('"8"', '"4"') if is_text else ("8", "4")
+    body = f'{{"model":"m","{other}":{dear},"{name}":{cheap}}}'.encode()
+    assert members(sent(body, endpoint=endpoint)) == [("model", "m"), (name, json.loads(cheap))]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b'{"model":"m","messages":[{"role":"user","content":"say \\"model\\" twice: \\"model\\""}]}',
