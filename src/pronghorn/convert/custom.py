@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import msgspec
+from pronghorn.convert.arguments import decoded
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -19,8 +19,8 @@ def wrap(text: str) -> dict[str, Any]:
 def unwrap(arguments: str) -> str:
     """The text that is meant; what is not of that shape is the text itself."""
     try:
-        value = msgspec.json.decode(arguments)
-    except ValueError:
+        value = decoded(arguments)
+    except (ValueError, RecursionError):
         return arguments
     text = value.get("input") if isinstance(value, dict) else None
     return text if isinstance(text, str) else arguments

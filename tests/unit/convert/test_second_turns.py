@@ -117,3 +117,21 @@ def test_calls_that_a_caller_names_alike_are_told_apart(target: str) -> None:
     assert calls[0] == "a"
     assert [said[id] for id in calls] == [["1"], ["2"], ["3"]]
     assert len(said) == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('{"a":"one\ntwo"}', {"a": "one\ntwo"}),
+        ('{"a":"\\ud83d!"}', {"a": "\ufffd!"}),
+        ('{"a":"\\ud83d\\ude00"}', {"a": "\U0001f600"}),
+        ('{"a":1e999}', {"_raw": '{"a":1e999}'}),
+        ('{"a":NaN}', {"_raw": '{"a":NaN}'}),
+        ('{"a":', {"_raw": '{"a":'}),
+    ],
+)
+def test_arguments_are_read_as_models_write_them(written: str, meant: Json) -> None:
+    got = whole("messages", "chat", called(call("a", written)), ASKED["messages"])
+    assert got["content"][0]["input"] == meant
+    got = whole("generate", "chat", called(call("a", written)), ASKED["generate"])
+    assert got["candidates"][0]["content"]["parts"][0]["functionCall"]["args"] == meant

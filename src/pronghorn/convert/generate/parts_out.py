@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from pronghorn.convert import custom
+from pronghorn.convert.arguments import as_object
 from pronghorn.convert.dialect import Losses
 from pronghorn.convert.generate.media import write_media
 from pronghorn.convert.generate.models import Facts
@@ -27,14 +28,6 @@ _LEVELS = {
     "high": "MEDIA_RESOLUTION_HIGH",
     "original": "MEDIA_RESOLUTION_ULTRA_HIGH",
 }
-
-
-def as_object(arguments: str) -> Json:
-    """The object that JSON text says; what is none is kept as `_raw`."""
-    if not arguments.strip():
-        return {}
-    value = _decoded(arguments)
-    return value if isinstance(value, dict) else {"_raw": arguments}
 
 
 def _decoded(text: str) -> Any:

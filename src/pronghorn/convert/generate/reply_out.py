@@ -3,10 +3,10 @@
 import secrets
 
 from pronghorn.convert import custom
+from pronghorn.convert.arguments import as_object
 from pronghorn.convert.generate import citations, finishes, logprobs, signatures
 from pronghorn.convert.generate.citations import Spot
 from pronghorn.convert.generate.media import write_media
-from pronghorn.convert.generate.parts_out import as_object
 from pronghorn.convert.generate.signatures import NAME
 from pronghorn.convert.turn import (
     Choice,

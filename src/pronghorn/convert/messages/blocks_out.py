@@ -3,8 +3,8 @@
 import base64
 
 from pronghorn.convert import custom
+from pronghorn.convert.arguments import as_object
 from pronghorn.convert.dialect import Losses
-from pronghorn.convert.messages.arguments import as_object
 from pronghorn.convert.messages.signatures import NAME
 from pronghorn.convert.turn import (
     Foreign,

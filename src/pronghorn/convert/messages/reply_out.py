@@ -3,7 +3,7 @@
 import secrets
 
 from pronghorn.convert import custom, opaque
-from pronghorn.convert.messages.arguments import as_object
+from pronghorn.convert.arguments import as_object
 from pronghorn.convert.messages.citations import write_citation
 from pronghorn.convert.messages.signatures import NAME, carrier
 from pronghorn.convert.turn import (

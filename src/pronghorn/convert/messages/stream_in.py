@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pronghorn.convert.arguments import as_object
 from pronghorn.convert.events import (
     Cited,
     Closed,
@@ -20,7 +21,6 @@ from pronghorn.convert.events import (
     Signed,
     Started,
 )
-from pronghorn.convert.messages.arguments import as_object
 from pronghorn.convert.messages.citations import read_citation
 from pronghorn.convert.messages.reply_in import read_block, read_finish, read_tier, read_usage
 from pronghorn.convert.messages.signatures import carried, is_carrier, read_signature
