@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from tests.faults.upstream import ScriptedUpstream, completion, whole
-from tests.faults.vendor_peer import ask, client, https, listening
+from tests.faults.vendor_peer import DEADLINES, LIMIT, ask, client, https, listening
 
-from pronghorn.errors import UpstreamDropped, UpstreamTimeout, UpstreamUnreachable
-from pronghorn.upstream import Deadlines
+from pronghorn.errors import CallerGone, UpstreamDropped, UpstreamTimeout, UpstreamUnreachable
+from pronghorn.upstream import Call, Deadlines, Handle, request_head
 from pronghorn.upstream.origin import parse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,3 +104,70 @@ async def test_a_connection_whose_request_was_answered_before_it_was_read_serves
         assert await ask(asked, origin, body=bytes(2**24)) == b"{}"
         assert await ask(asked, origin) == b"{}"
     assert len(connections) == 2
+
+
+async def test_who_gives_up_after_an_answer_ends_no_other_call_on_its_connection() -> None:
+    """Between two attempts a caller has no call; the connection of the first may be somebody else's by then."""
+    connections = 0
+    has_both, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def vendor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await reader.readuntil(b"{}")
+        has_both.set()
+        await may_answer.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async with listening(vendor) as port, client() as asked:
+        origin, _ = parse(f"http://127.0.0.1:{port}")
+        mine = Handle()
+        assert await ask(asked, origin, handle=mine) == b"{}"
+        other = asyncio.ensure_future(ask(asked, origin))
+        await has_both.wait()
+        mine.caller_gone()
+        may_answer.set()
+        assert await other == b"{}"
+    assert connections == 1
+
+
+async def test_who_gives_up_after_an_answer_ends_the_connecting_to_the_next_vendor() -> None:
+    is_asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        is_asked.set()
+        await asyncio.Event().wait()
+
+    first = await ScriptedUpstream().start()
+    first.plays(*whole(completion()))
+    try:
+        async with listening(silent) as port, client() as asked:
+            mine = Handle()
+            await ask(asked, parse(first.url)[0], handle=mine)
+            connecting = asyncio.ensure_future(ask(asked, https(port), handle=mine))
+            await is_asked.wait()
+            mine.caller_gone()
+            await asyncio.wait({connecting}, timeout=1)
+            assert isinstance(connecting.exception(), CallerGone)
+    finally:
+        await first.close()
+
+
+async def test_an_answer_that_was_released_ends_nothing_any_more() -> None:
+    upstream = await ScriptedUpstream().start()
+    upstream.plays(*whole(completion()))
+    try:
+        async with client() as asked:
+            origin, _ = parse(upstream.url)
+            call = Call(origin, request_head(origin, b"/"), b"{}")
+            answer = await asked.send(call, DEADLINES, whole=True, limit=LIMIT)
+            answer.release()
+            answer.fail(UpstreamTimeout())
+            await ask(asked, origin)
+            assert answer._connection.uses == 2
+    finally:
+        await upstream.close()

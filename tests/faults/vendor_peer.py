@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from pronghorn.upstream import Call, Client, Deadlines, request_head
+from pronghorn.upstream import Call, Client, Deadlines, Handle, request_head
 from pronghorn.upstream.origin import Origin, parse
 
 SECRET = b"sk-canary-5b1d9e0f"
@@ -135,10 +135,11 @@ async def ask(
     *,
     body: bytes = b"{}",
     is_repeatable: bool = True,
+    handle: Handle | None = None,
 ) -> bytes:
     head = request_head(origin, b"/v1/chat/completions") + b"authorization: Bearer " + SECRET + b"\r\n"
     call = Call(origin, head, body, is_repeatable=is_repeatable)
-    answer = await asked.send(call, deadlines, whole=True, limit=LIMIT)
+    answer = await asked.send(call, deadlines, whole=True, limit=LIMIT, handle=handle)
     try:
         assert answer.status == 200
         return await answer.whole()

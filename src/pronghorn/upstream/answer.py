@@ -116,8 +116,9 @@ class Answer:
         return self._connection.last_read_at
 
     def fail(self, error: UpstreamError) -> None:
-        """Give it up: whoever waits for more sees `error`."""
-        self._connection.fail(error)
+        """Give it up: whoever waits for more sees `error`. Once it was released this does nothing."""
+        if not self._is_released:
+            self._connection.fail(error)
 
     def release(self) -> None:
         """Give the connection back if the answer is whole, close it otherwise. A second call does nothing."""

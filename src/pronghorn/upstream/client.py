@@ -64,12 +64,14 @@ class Call(msgspec.Struct, gc=False):
 class Handle:
     """Lets somebody else than the caller give a call up, such as the client that hung up."""
 
-    __slots__ = ("_cancelled", "_connection", "_task", "begun")
+    __slots__ = ("_cancelled", "_connection", "_task", "_use", "begun")
 
     def __init__(self, begun: Connection | None = None) -> None:
         self.begun = begun
         """A call that was sent already: `Client.send` takes it up."""
         self._connection = begun
+        self._use = 0 if begun is None else begun.uses
+        """Of the connection: given back it may serve others, who have nothing to do with this."""
         self._task: asyncio.Task[object] | None = None
         self._cancelled: PronghornError | None = None
 
@@ -77,17 +79,18 @@ class Handle:
         self.cancel(CallerGone())
 
     def attach(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection, self._use = connection, connection.uses
         if self._cancelled is not None:
             connection.fail(self._cancelled)
 
     def cancel(self, error: PronghornError) -> None:
         """Close the vendor's socket at once; whoever reads the answer sees `error`."""
         self._cancelled = error
-        if self._connection is not None:
-            self._connection.fail(error)
-        elif self._task is not None:
+        connection = self._connection
+        if self._task is not None:
             self._task.cancel()
+        elif connection is not None and connection.is_busy and connection.uses == self._use:
+            connection.fail(error)
 
     def raise_if_cancelled(self) -> None:
         if self._cancelled is not None:
