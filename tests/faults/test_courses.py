@@ -187,6 +187,16 @@ async def test_the_header(town: Town, header: str, status: int, code: str | None
         assert (await town.case.row()).cost == 0
 
 
+async def test_a_channel_is_named_in_any_script(gateway: Gateway, town: Town) -> None:
+    mine = tables.Channel.id.like(f"%{town.case.account[4:]}_0")
+    async with gateway.inner.database.write() as tx:
+        await tx.execute(update(tables.Channel).where(mine).values(name="主渠道"))
+        await revision.bump(tx)
+    await gateway.inner.loader.refresh()
+    named = "only=主渠道".encode().decode("latin-1")
+    assert (await town.chat({"x-pronghorn-route": named})).status == 200
+
+
 async def test_no_fallback_means_none(town: Town) -> None:
     await town.route(town.first, fallbacks={"unavailable": [town.other]})
     town.answers(first=DOWN)

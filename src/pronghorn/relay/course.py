@@ -108,7 +108,7 @@ def _control(exchange: Exchange, peek: Peek) -> Control | None:
             "leave one of them out",
             param=control.HEADER,
         )
-    return control.from_header(in_header.decode("latin-1"))
+    return control.from_header(in_header.decode("utf-8", "replace"))
 
 
 def _served(snapshot: Snapshot, exchange: Exchange, name: str, route: Route | None) -> Model:
