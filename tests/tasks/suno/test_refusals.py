@@ -36,6 +36,8 @@ BODIES: list[tuple[str, Json, str, str]] = [
         "invalid_request",
         "cover_clip_id: there is no",
     ),
+    ("music", {"prompt": "a", "clip_ids": f"{NOBODYS},b"}, "invalid_request", "clip_ids: there is no"),
+    ("music", {"prompt": "a", "other_clip_id": [NOBODYS]}, "invalid_request", "other_clip_id: there is no"),
     ("music", {"prompt": "a", "metadata": {"clips": [7, NOBODYS]}}, "invalid_request", "clips: there is no"),
     ("music", {"prompt": "a", "persona_id": NOBODYS}, "invalid_request", "persona_id: there is no"),
     ("music", {"prompt": "a", "task_id": NOBODYS}, "task_not_exist", "task_not_exist"),

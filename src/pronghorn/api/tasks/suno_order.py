@@ -77,11 +77,11 @@ def _named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _names(kind: str, value: Any) -> list[str]:
-    if kind.endswith("clipid") or kind == "personaid":
-        value = [value]
-    elif not (kind.endswith("clipids") or kind == "clips") or not isinstance(value, list):
+    """One, a list of them, or a text with commas: some servers take each for the other."""
+    if not (kind.endswith(("clipid", "clipids")) or kind in ("clips", "personaid")):
         return []
-    return [name for name in value if isinstance(name, str) and name]
+    texts = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    return [name for text in texts for name in text.split(",") if name]
 
 
 async def owner(asked: Asked, name: str, member: str) -> View:
