@@ -119,11 +119,16 @@ class Tasks:
         """
         if view.is_over:
             return view
+        order = self._cancellation(view)
         # A worker that sees the vendor's own word of it first would end it at another price.
         async with self._database.write() as tx:
             fence = await repository.take(tx, view.id, view.state, self._now_ms() + repository.CLAIM_MS)
+        if fence is None:  # it has moved on since it was looked at
+            now = await self.find(view.id)
+            return view if now is None else await self.cancel(now)
         try:
-            await self._stop_at_vendor(view)
+            if order is not None:
+                await self._stop_at_vendor(view, *order)
         except Exception:
             now = await self._given_back(view, fence)
             if now is not None and now.is_over:
@@ -145,25 +150,32 @@ class Tasks:
             )
         return await self.find(view.id) or view
 
-    async def _given_back(self, view: View, fence: int | None) -> View | None:
+    async def _given_back(self, view: View, fence: int) -> View | None:
         """It goes on, so somebody may look at it again."""
-        if fence is not None:
-            async with self._database.write() as tx:
-                await repository.change(tx, view.id, fence, {"due_ms": self._now_ms()})
+        async with self._database.write() as tx:
+            await repository.change(tx, view.id, fence, {"due_ms": self._now_ms()})
         return await self.find(view.id)
 
-    async def _stop_at_vendor(self, view: View) -> None:
-        """A dialog that nobody has answered is nothing to the vendor; without an id there is nothing to stop."""
+    def _cancellation(self, view: View) -> tuple[tuple[Channel, int], Ask] | None:
+        """Who is asked to stop it, and how; None: a dialog that nobody has answered is nothing to the vendor.
+
+        Raises `Conflict`, before anybody who submits it or looks at it is disturbed.
+        """
         if view.state == "waiting_input":
-            return
+            return None
+        if view.upstream_id is None:
+            raise Conflict(
+                "its vendor has not said yet that it took it; cancel it again shortly", code="not_cancellable"
+            )
         where = self.channel_of(view)
-        asked = None
-        if where is not None and view.upstream_id:
-            asked = where[0].vendor.tasks[view.family].cancel(view.upstream_id)
+        asked = where[0].vendor.tasks[view.family].cancel(view.upstream_id) if where is not None else None
         if where is None or asked is None:
             raise Conflict(
                 f"a task of {view.family} cannot be cancelled there once it was taken", code="not_cancellable"
             )
+        return where, asked
+
+    async def _stop_at_vendor(self, view: View, where: tuple[Channel, int], asked: Ask) -> None:
         status, reply = await asking.ask(self._client, *where, asked, asking.LOOKING)
         state = await self._state_there(view, where)
         # Some say yes to whatever is asked. What is made is not lost: the next look brings it.

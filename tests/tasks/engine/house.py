@@ -91,6 +91,8 @@ class Studio:
         """Hangs up instead of an answer."""
         self.gate: asyncio.Event | None = None
         """Fetches wait for it."""
+        self.submit_gate: asyncio.Event | None = None
+        """The answers to submissions wait for it."""
         self.url = ""
 
     @contextlib.asynccontextmanager
@@ -133,6 +135,8 @@ class Studio:
             "data": None,
         }
         self.ours[body.get("ours", "")] = upstream_id
+        if self.submit_gate is not None:
+            await self.submit_gate.wait()
         if self.drops:
             assert request.transport is not None
             request.transport.close()

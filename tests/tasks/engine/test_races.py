@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import random
 
+import msgspec
 import pytest
 from tests.tasks.engine.house import PRICE, House
 
-from pronghorn.errors import PronghornError
+from pronghorn.errors import Conflict, PronghornError
 from pronghorn.tasks import waking
 from pronghorn.tasks.engine import Engine
 from pronghorn.tasks.repository import CLAIM_MS
@@ -102,6 +103,44 @@ async def test_two_workers_never_look_at_the_same_task_at_the_same_time(house: H
     await asyncio.gather(*(worker.settle() for worker in workers))
     assert sum(taken) == 40
     assert all(row.polls == 1 for row in await house.rows())
+
+
+async def test_who_cancels_a_task_that_is_being_submitted_does_not_lose_it(house: House) -> None:
+    house.studio.submit_gate = asyncio.Event()
+    submitting = asyncio.create_task(house.submit())
+    while not house.studio.jobs:
+        await asyncio.sleep(0.01)
+    (row,) = await house.rows()
+    view = await house.server.find(row.id)
+    assert view is not None and view.upstream_id is None
+    with pytest.raises(Conflict) as told:
+        await house.server.cancel(view)
+    assert told.value.code_word == "not_cancellable"
+    house.studio.submit_gate.set()
+    assert (await submitting).upstream_id == "up-1"
+    house.studio.say("up-1", "SUCCESS", data=SONG)
+    await house.look()
+    assert [(row.state, row.cost) for row in await house.rows()] == [("succeeded", PRICE)]
+    await house.check_books()
+
+
+async def test_what_began_since_it_was_looked_at_is_cancelled_as_what_it_is(house: House) -> None:
+    view = await house.submit()
+    house.studio.say("up-1", "IN_PROGRESS", progress="50%")
+    await house.look()
+    assert view.state == "queued"
+    ended = await house.server.cancel(view)
+    assert (ended.state, ended.cost, house.studio.cancellations) == ("cancelled", PRICE, 1)
+    await house.check_books()
+
+
+async def test_a_dialog_that_was_answered_meanwhile_is_stopped_at_its_vendor(house: House) -> None:
+    view = await house.submit()
+    stale = msgspec.structs.replace(view, state="waiting_input")
+    ended = await house.server.cancel(stale)
+    assert (ended.state, ended.cost, house.studio.cancellations) == ("cancelled", 0, 1)
+    assert await house.balance() == USD_10
+    await house.check_books()
 
 
 @pytest.mark.nightly
