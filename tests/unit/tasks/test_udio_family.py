@@ -36,3 +36,13 @@ def test_a_song_that_is_not_finished_at_the_end_is_none() -> None:
         True
     ]
     assert len(family.shown(view("running", GOOD, EARLY), link)["songs"]) == 2
+
+
+def test_an_address_by_a_name_that_is_new_is_a_link_too() -> None:
+    odd = {
+        "share/Url": "https://vendor.example/s",
+        "lyrics_url": "none",
+        "prompt": "https://a.prompt.example",
+    }
+    (song,) = family.shown(view("succeeded", GOOD | odd), link)["songs"]
+    assert {name: song[name] for name in odd} == odd | {"share/Url": "https://gw.example/0.share_Url"}

@@ -1,9 +1,11 @@
 """Udio: songs. A task's data are the vendor's songs, in its order; callers know them by ids of ours."""
 
+import re
 import uuid
 from typing import Any
 
 from pronghorn.tasks.view import Link, View
+from pronghorn.vendors.suno import is_address
 from pronghorn.wire.udio import BLANK, SONGS, has_failed, song_id_of, task_id_of
 
 STATUSES = {
@@ -21,7 +23,9 @@ MEDIA = {
     "image_path": "jpeg",
     "artist_image": "artist.jpeg",
 }
-"""Members of a song that are addresses, and how what is there is called."""
+"""Members of a song that are addresses, and how what is there is called; others are called by their member."""
+
+_ODD = re.compile("[^A-Za-z0-9_]")
 
 
 class Udio:
@@ -81,8 +85,12 @@ def _songs(view: View, link: Link) -> list[dict[str, Any]]:
 
 def _shown(song: dict[str, Any], number: int, view: View, link: Link) -> dict[str, Any]:
     ours = {"id": song_id_of(view.id, number), "generation_id": view.id, "user_id": ""}
-    media = {name: end for name, end in MEDIA.items() if isinstance(song.get(name), str)}
-    return BLANK | song | ours | {name: link(f"{number}.{end}", song[name]) for name, end in media.items()}
+    media = {
+        name: link(f"{number}.{MEDIA.get(name) or _ODD.sub('_', name)}", value)
+        for name, value in song.items()
+        if is_address(name, value) or (name in MEDIA and isinstance(value, str))
+    }
+    return BLANK | song | ours | media
 
 
 family = Udio()
