@@ -72,3 +72,11 @@ def test_whose_account_made_a_persona_has_no_link() -> None:
     persona = {"id": "p", "root_clip_id": "b2a64f0e", "user_image_url": "https://vendor.example/account.png"}
     assert family.shown(view(persona), link)["data"] == persona | {"user_image_url": ""}
     assert not any(addresses(family, view(persona)).values())
+
+
+def test_what_a_vendor_says_of_a_failure_gives_no_address_away() -> None:
+    said = 'Post "http://10.0.0.7/x": dial tcp'
+    lost = {"id": "c", "status": "error", "msg": said, "metadata": {"error_message": said, "prompt": said}}
+    (clip,) = family.shown(view_of(family="suno", action="music", state="failed", data=[lost]), link)["data"]
+    told = "the vendor's own request failed"
+    assert (clip["msg"], clip["metadata"]) == (told, {"error_message": told, "prompt": said})

@@ -46,3 +46,9 @@ def test_an_address_by_a_name_that_is_new_is_a_link_too() -> None:
     }
     (song,) = family.shown(view("succeeded", GOOD | odd), link)["songs"]
     assert {name: song[name] for name in odd} == odd | {"share/Url": "https://gw.example/0.share_Url"}
+
+
+def test_what_a_vendor_says_of_a_failure_gives_no_address_away() -> None:
+    lost = EARLY | {"error_type": "internal", "error_detail": 'Post "http://10.0.0.7/x": dial tcp'}
+    (song,) = family.shown(view("failed", lost), link)["songs"]
+    assert (song["error_type"], song["error_detail"]) == ("internal", "the vendor's own request failed")

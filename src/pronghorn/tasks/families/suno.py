@@ -10,7 +10,7 @@ from typing import Any
 
 from pronghorn.tasks.view import Link, View
 from pronghorn.vendors.suno import is_address
-from pronghorn.vendors.task import state_of
+from pronghorn.vendors.task import neutral, state_of
 from pronghorn.wire.suno import name_of_act
 
 STATUSES = {
@@ -38,6 +38,8 @@ ACCOUNT = ("user_id", "handle", "display_name", "avatar_image_url")
 OWNER = ("user_display_name", "user_handle", "user_image_url")
 """The same of a persona, where clients expect them to be."""
 
+SAID = ("error_message", "fail_reason", "msg")
+"""Members with a vendor's words about what went wrong."""
 DEEPEST = 6
 """Levels of an item that are looked through for addresses."""
 
@@ -106,6 +108,8 @@ def _told(member: str, value: Any, place: str, link: Link, depth: int) -> Any:
     if depth and member in OWNER:
         return ""
     if isinstance(value, str):
+        if member in SAID:
+            return neutral(value)
         return link(place, value) if member in MEDIA or is_address(member, value) else value
     if depth == DEEPEST or not isinstance(value, dict | list):
         return value

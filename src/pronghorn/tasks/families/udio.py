@@ -6,7 +6,8 @@ from typing import Any
 
 from pronghorn.tasks.view import Link, View
 from pronghorn.vendors.suno import is_address
-from pronghorn.wire.udio import BLANK, SONGS, has_failed, song_id_of, task_id_of
+from pronghorn.vendors.task import neutral
+from pronghorn.wire.udio import BLANK, ERRORS, SONGS, has_failed, song_id_of, task_id_of
 
 STATUSES = {
     "queued": "SUBMITTED",
@@ -90,7 +91,8 @@ def _shown(song: dict[str, Any], number: int, view: View, link: Link) -> dict[st
         for name, value in song.items()
         if is_address(name, value) or (name in MEDIA and isinstance(value, str))
     }
-    return BLANK | song | ours | media
+    said = {name: neutral(song[name]) for name in ERRORS if isinstance(song.get(name), str)}
+    return BLANK | song | ours | media | said
 
 
 family = Udio()
