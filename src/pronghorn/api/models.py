@@ -8,6 +8,7 @@ from pronghorn.api.reply import Reply, Scope
 from pronghorn.convert.errors import JSON_HEADER
 from pronghorn.errors import ModelNotFound
 from pronghorn.kit.clock import iso
+from pronghorn.relay.endpoints import GENERATE
 from pronghorn.routing import Grant, Model, Snapshot
 
 
@@ -76,15 +77,20 @@ def _gemini(model: Model) -> Shape:
         "name": f"models/{model.name}",
         "displayName": model.display_name or model.name,
         "version": "001",
-        "supportedGenerationMethods": ["generateContent", "countTokens"]
-        if "chat" in model.capabilities
-        else ["embedContent"],
+        "supportedGenerationMethods": _methods(model.capabilities),
     }
     if model.context_tokens:
         shape["inputTokenLimit"] = model.context_tokens
     if model.max_output_tokens:
         shape["outputTokenLimit"] = model.max_output_tokens
     return shape
+
+
+def _methods(capabilities: frozenset[str]) -> list[str]:
+    """Of a model about which nothing is known: those of most."""
+    if not capabilities or not capabilities.isdisjoint(GENERATE.needs):
+        return ["generateContent", "countTokens"]
+    return ["embedContent"] if "embeddings" in capabilities else []
 
 
 def _gemini_list(models: list[Shape]) -> Shape:

@@ -11,7 +11,7 @@ from pronghorn.api.reply import Reply
 from pronghorn.errors import ModelNotFound
 from pronghorn.routing import Grant
 
-NAMES = ["gpt-4o", "org/model:free", "emb-1"]
+NAMES = ["gpt-4o", "org/model:free", "emb-1", "painter", "voice", "unknown"]
 KNOWN = snapshot(
     model(
         "gpt-4o",
@@ -23,6 +23,9 @@ KNOWN = snapshot(
     ),
     model("org/model:free", capabilities=["chat"]),
     model("emb-1", capabilities=["embeddings"]),
+    model("painter", capabilities=["chat_images"]),
+    model("voice", capabilities=["speech"]),
+    model("unknown"),
     model("unserved"),
     channels=[channel("a", NAMES)],
 )
@@ -67,7 +70,7 @@ async def test_openais_shape() -> None:
 
 async def test_anthropics_shape() -> None:
     body = await ask(anthropic_version=b"2023-06-01")
-    assert (body["has_more"], body["first_id"], body["last_id"]) == (False, "gpt-4o", "emb-1")
+    assert (body["has_more"], body["first_id"], body["last_id"]) == (False, "gpt-4o", "unknown")
     assert body["data"][0] == {
         "type": "model",
         "id": "gpt-4o",
@@ -81,8 +84,9 @@ async def test_geminis_shape() -> None:
     assert [entry["name"] for entry in body["models"]] == [f"models/{name}" for name in NAMES]
     assert body["models"][0]["inputTokenLimit"] == 128_000
     assert body["models"][0]["outputTokenLimit"] == 16_384
-    assert "generateContent" in body["models"][0]["supportedGenerationMethods"]
-    assert body["models"][2]["supportedGenerationMethods"] == ["embedContent"]
+    generates = ["generateContent", "countTokens"]
+    methods = [entry["supportedGenerationMethods"] for entry in body["models"]]
+    assert methods == [generates, generates, ["embedContent"], generates, [], generates]
 
 
 @pytest.mark.parametrize(
