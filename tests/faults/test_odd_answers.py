@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.faults.harness import Case
+from tests.faults.harness import Case, Gateway
 from tests.faults.upstream import (
     DONE,
     EVENTS,
@@ -169,6 +169,28 @@ async def test_a_stream_that_nobody_asked_for_is_a_502_and_costs_nothing(case: C
     assert (await case.chat()).status == 502
     assert (await case.row()).cost == 0
     case.heal()
+
+
+async def test_what_is_json_is_called_so_whatever_its_vendor_calls_it(case: Case) -> None:
+    vectors = {"data": [{"index": 0, "embedding": [0.1]}], "usage": {"prompt_tokens": 1}}
+    case.gateway.upstream.plays(*whole(vectors, kind="text/plain; charset=utf-8"))
+    asked = case.post("/v1/embeddings", json.dumps({"model": case.model, "input": "x"}).encode())
+    async with case.open(asked) as connection:
+        for _ in range(2):  # the usual way, then the fast lane
+            answer = await connection.answer()
+            assert (answer.header("content-type"), answer.json()) == ("application/json", vectors)
+            case.ids.append(answer.header("x-request-id"))
+            await connection.send(asked)
+        case.ids.append((await connection.answer()).header("x-request-id"))
+
+
+async def test_speech_is_paid_as_sound(gateway: Gateway) -> None:
+    case = await gateway.case(price={"input_usd_per_million": "1", "audio_output_usd_per_million": "12"})
+    gateway.upstream.plays(*whole(b"ID3", kind="audio/mpeg"))
+    asked = {"model": case.model, "input": "a" * 100, "voice": "v"}
+    assert (await case.call(case.post("/v1/audio/speech", json.dumps(asked).encode()))).status == 200
+    row = await case.row()
+    assert (row.usage["audio_output"], row.cost) == (140, 140 * 12_000 + row.usage["input"] * 1_000)
 
 
 PICTURES = {"created": 1, "data": [{"b64_json": "AAAA"}, {"b64_json": "BBBB"}]}

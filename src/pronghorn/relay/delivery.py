@@ -76,7 +76,7 @@ class Delivery:
         elif exchange.conversion is not None:
             body, content_type = exchange.conversion.reply(body), b"application/json"
             await self.keep_signatures(exchange)
-        elif exchange.endpoint.is_turn:
+        elif exchange.endpoint.is_json:
             content_type = b"application/json"
         exchange.settle(200, "ok", usage=usage, is_free=is_free(exchange, reading), finish=reading.finish)
         headers = [(b"content-type", content_type or b"application/json"), *answer_headers(exchange)]

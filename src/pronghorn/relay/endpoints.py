@@ -85,6 +85,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
     @cached_property
+    def is_json(self) -> bool:
+        """Its whole answers are JSON, by whatever type a vendor sends them."""
+        return self.measure not in ("speech", "audio")
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """The owned members as a body spells them."""
         return frozenset(spelling[1:-1].decode() for _, spellings in self.owned for spelling in spellings)

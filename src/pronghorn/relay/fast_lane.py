@@ -263,7 +263,7 @@ class Flight:
         is_empty = is_free(exchange, reading)
         self._record = exchange.draw_up(200, "ok", usage, is_free=is_empty, finish=reading.finish)
         self.frame = frame(self._record)
-        self._content_type = JSON if endpoint.is_turn or not content_type else content_type
+        self._content_type = JSON if endpoint.is_json or not content_type else content_type
         return True
 
     def _answer(self) -> None:
