@@ -85,6 +85,18 @@ COSTLY = {
         responded(90_000),
     ),
     "a document by address": ("anthropic", "/v1/messages", chat(PDF), message(180_000, 5)),
+    "embedded pictures": (
+        "openai",
+        "/v1/embeddings",
+        {"input": [{"image": f"{ELSEWHERE}.png"}, {"text": "a"}]},
+        {"data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 6_000, "total_tokens": 6_000}},
+    ),
+    "an embedded film": (
+        "gemini",
+        "/v1beta/models/{model}:embedContent",
+        {"content": {"parts": [{"fileData": {"fileUri": ELSEWHERE}}]}},
+        {"embedding": {"values": [0.1]}, "usageMetadata": {"promptTokenCount": 90_000}},
+    ),
     "a search": (
         "anthropic",
         "/v1/messages",

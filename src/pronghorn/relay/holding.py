@@ -37,10 +37,11 @@ class Holder:
         assert exchange.model is not None
         grant, price, measure = exchange.grant, exchange.price, exchange.endpoint.measure
         grant.purse.used_at = exchange.started_s
-        if measure == "chat":
+        if measure in ("chat", "tokens"):
             beside = unwritten(exchange.endpoint, peek, exchange.incoming.body, exchange.model)
             if beside is not NOTHING_UNWRITTEN:
                 body_bytes += sum(beside)
+        if measure == "chat":
             tokens_out = bounds.output_limit(peek, exchange.model) * bounds.choices(peek)
             if take(exchange, price.bound_tokens(body_bytes, tokens_out, grant.factor_ppm)):
                 return None

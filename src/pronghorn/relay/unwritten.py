@@ -22,6 +22,7 @@ CONTEXT_TOKENS = 200_000
 _HOSTED = ("web_", "file_search", "code_", "mcp", "tool_search")
 """Tools that the vendor runs itself, whose findings the model reads, begin so."""
 _ELSEWHERE = ("url", "file")
+_OTHER_MEDIA = (b'"video', b'"audio', b'"file')
 _PLAIN = ("chat", "messages")
 """Dialects whose usual bodies have one list, the messages with their texts."""
 
@@ -109,6 +110,8 @@ _DECLARED = frozenset(("functionDeclarations", "function_declarations"))
 
 def unwritten(endpoint: Endpoint, peek: Peek, body: bytes, model: Model) -> Unwritten:
     """A body in another shape than the documents have is one that may name anything."""
+    if endpoint.measure == "tokens":
+        return _of_list(body, model)
     if endpoint.measure != "chat":
         return NOTHING_UNWRITTEN
     has_one_list = body.find(b"[", body.find(b"[") + 1) < 0
@@ -122,6 +125,16 @@ def unwritten(endpoint: Endpoint, peek: Peek, body: bytes, model: Model) -> Unwr
             is_named = is_named or is_present(peek.web_search_options)
     except (ValueError, RecursionError):
         pictures, is_named = 0, True
+    context = (model.context_tokens or CONTEXT_TOKENS) if is_named else 0
+    return Unwritten(pictures * picture_tokens(model), context)
+
+
+def _of_list(body: bytes, model: Model) -> Unwritten:
+    """What is embedded or ranked has many shapes: whatever is called by the name of a medium may be one."""
+    pictures = body.count(b'"image')
+    is_named = any(name in body for name in _OTHER_MEDIA)
+    if not pictures and not is_named:
+        return NOTHING_UNWRITTEN
     context = (model.context_tokens or CONTEXT_TOKENS) if is_named else 0
     return Unwritten(pictures * picture_tokens(model), context)
 
