@@ -125,6 +125,14 @@ COSTLY = {
 }
 
 
+async def test_all_searches_of_a_rerank_are_paid(gateway: Gateway) -> None:
+    case = await gateway.case(vendor="cohere", price={"per_call_usd": "0.002"})
+    answer = {"results": [{"index": 0}], "meta": {"billed_units": {"search_units": 3}}}
+    row = await call(case, "/v1/rerank", {"query": "q", "documents": ["a"] * 250}, answer)
+    assert (row.usage["calls"], row.cost) == (3, 6_000_000)
+    assert_paid(row)
+
+
 PICTURES: dict[str, tuple[str, dict[str, Any], int]] = {
     "a batch": ("siliconflow", {"batch_size": 4}, 4),
     "a sequence": ("doubao", {"sequential_image_generation": "auto"}, 15),

@@ -48,7 +48,7 @@ def bound(endpoint: Endpoint, peek: Peek, body_bytes: int, model: Model) -> Usag
     if endpoint.measure == "chat":
         return Usage(input=body_bytes, output=output_limit(peek, model) * choices(peek), calls=1)
     if endpoint.measure == "tokens":
-        return Usage(input=body_bytes, calls=1)
+        return Usage(input=body_bytes, calls=peek.searches())
     if endpoint.measure == "free":
         return Usage()
     if endpoint.measure == "images":

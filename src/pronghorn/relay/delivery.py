@@ -67,6 +67,8 @@ class Delivery:
         content_type = answer.header(b"content-type")
         reading = exchange.target.read(body, content_type)
         usage = reading.usage or await self.estimate(exchange, peek, reading.text)
+        if reading.calls:
+            usage.calls = reading.calls
         complete(exchange, usage, peek)
         # Some vendors answer whole whatever they are asked for. Who wants a stream of words gets one; of pictures and
         # sound the answer itself, unless a stream has begun.

@@ -325,7 +325,15 @@ _TABLE = (
         measure="tokens",
         default_model="omni-moderation-latest",
     ),
-    Endpoint(name="rerank", path="rerank", needs=("rerank",), read=reading.listing, measure="tokens"),
+    Endpoint(
+        name="rerank",
+        path="rerank",
+        needs=("rerank",),
+        peek=openai.rerank_peek_decoder.decode,
+        owned=(*_OWNED, *_owned("documents")),
+        read=reading.listing,
+        measure="tokens",
+    ),
 )
 
 ENDPOINTS = {endpoint.path: endpoint for endpoint in _TABLE if endpoint.path}

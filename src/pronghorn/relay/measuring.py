@@ -30,8 +30,9 @@ def paints(exchange: Exchange) -> bool:
 def complete(exchange: Exchange, usage: Usage, peek: Peek) -> None:
     """Add what is not counted by the vendor: the call itself, the kind of picture."""
     if exchange.price.is_by_call:
-        usage.calls = 1
+        usage.calls = usage.calls or 1
     if usage.images:
         usage.image_kind = bounds.image_kind(peek)
     if exchange.endpoint.measure == "speech":
         usage.characters = len(bounds.speech_input(peek))
+        usage.audio_output = usage.output

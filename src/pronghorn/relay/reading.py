@@ -26,6 +26,8 @@ class Reading(msgspec.Struct, gc=False):
     is_empty: bool = False
     text: str = ""
     """What was produced, for counting it when there is no usage."""
+    calls: int = 0
+    """As how many the vendor counts it, where it says so."""
 
 
 Reader = Callable[[bytes, bytes], Reading]
@@ -223,7 +225,17 @@ def listing(body: bytes, _content_type: bytes) -> Reading:
     found = answer.data if answer.data is not None else answer.results
     if found is None:
         raise UpstreamError("the vendor's answer has neither `data` nor `results`")
-    return Reading(usage(answer.usage), "stop", not found)
+    # Who counts searches counts no tokens: then they are ours, and so is the rest of the usage.
+    return Reading(usage(answer.usage), "stop", not found, calls=_searches(answer.meta))
+
+
+def _searches(meta: msgspec.Raw) -> int:
+    try:
+        billed = openai.meta_decoder.decode(meta).billed_units if openai.is_present(meta) else None
+    except (ValueError, RecursionError):
+        return 0
+    units = billed.search_units if billed is not None else None
+    return math.ceil(units) if units is not None and 0 <= units < 10_000_000 else 0
 
 
 def images(body: bytes, _content_type: bytes) -> Reading:

@@ -47,6 +47,10 @@ class Peek(msgspec.Struct, gc=False):
         """How many are painted at most."""
         return self.n or 1
 
+    def searches(self) -> int:
+        """As how many it may be counted at most."""
+        return 1
+
 
 class CompletionsPeek(Peek, gc=False):
     """Of a text completion, whose prompt may be a list of texts, of tokens, or of lists of tokens."""
@@ -80,6 +84,17 @@ class ImagesPeek(Peek, gc=False):
             return most
         options = self.sequential_image_generation_options
         return max(most, (options.max_images if options is not None else None) or LONGEST_SEQUENCE)
+
+
+class RerankPeek(Peek, gc=False):
+    documents: msgspec.Raw = NOTHING
+
+    def searches(self) -> int:
+        """Cohere counts each hundred documents, and cuts long ones into pieces of 500 tokens."""
+        if bytes(memoryview(self.documents)[:1]) != b"[":
+            return 1
+        pieces = len(_list_decoder.decode(self.documents)) + len(self.documents) // 500
+        return -(-pieces // 100) or 1
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -152,9 +167,19 @@ class ListAnswer(msgspec.Struct, gc=False):
     data: list[msgspec.Raw] | None = None
     results: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = NOTHING
+    meta: msgspec.Raw = NOTHING
+    """Cohere's, with what it bills."""
     error: msgspec.Raw = NOTHING
     size: str | None = None
     quality: str | None = None
+
+
+class BilledUnits(msgspec.Struct, gc=False):
+    search_units: float | None = None
+
+
+class Meta(msgspec.Struct, gc=False):
+    billed_units: BilledUnits | None = None
 
 
 class Transcript(msgspec.Struct, gc=False):
@@ -227,12 +252,14 @@ class Event(msgspec.Struct, gc=False):
 
 peek_decoder = msgspec.json.Decoder(Peek)
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+rerank_peek_decoder = msgspec.json.Decoder(RerankPeek)
 images_peek_decoder = msgspec.json.Decoder(ImagesPeek)
 completions_peek_decoder = msgspec.json.Decoder(CompletionsPeek)
 responses_peek_decoder = msgspec.json.Decoder(ResponsesPeek)
 response_decoder = msgspec.json.Decoder(ResponseObject)
 response_event_decoder = msgspec.json.Decoder(ResponseEvent)
 answer_decoder = msgspec.json.Decoder(Answer)
+meta_decoder = msgspec.json.Decoder(Meta)
 list_decoder = msgspec.json.Decoder(ListAnswer)
 transcript_decoder = msgspec.json.Decoder(Transcript)
 event_decoder = msgspec.json.Decoder(Event)

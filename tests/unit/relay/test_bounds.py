@@ -74,6 +74,9 @@ def test_choices(body: dict[str, Any], count: int) -> None:
         ("completions", {"max_tokens": 10, "best_of": 2}, 200, Usage(input=200, output=20, calls=1)),
         ("embeddings", {}, 500, Usage(input=500, calls=1)),
         ("rerank", {}, 500, Usage(input=500, calls=1)),
+        ("rerank", {"documents": ["a"] * 101}, 500, Usage(input=500, calls=2)),
+        ("rerank", {"documents": ["a" * 40_000] * 10}, 500, Usage(input=500, calls=9)),
+        ("rerank", {"documents": "a"}, 500, Usage(input=500, calls=1)),
         (
             "images_generations",
             {"n": 2, "size": "1024x1792", "quality": "hd", "partial_images": 3},
@@ -100,7 +103,8 @@ def test_choices(body: dict[str, Any], count: int) -> None:
     ],
 )
 def test_bounds_by_endpoint(endpoint: str, body: dict[str, Any], size: int, bound: Usage) -> None:
-    assert bounds.bound(BY_NAME[endpoint], peek(body), size, model()) == bound
+    asked = BY_NAME[endpoint].peek(msgspec.json.encode(body))
+    assert bounds.bound(BY_NAME[endpoint], asked, size, model()) == bound
 
 
 @pytest.mark.parametrize("endpoint", sorted(BY_NAME))

@@ -392,6 +392,21 @@ def test_listings(body: dict[str, Any], usage: Usage | None, is_empty: bool) -> 
 
 
 @pytest.mark.parametrize(
+    ("meta", "calls"),
+    [
+        ({"billed_units": {"search_units": 3}}, 3),
+        ({"billed_units": {"input_tokens": 3}}, 0),
+        ({"billed_units": {"search_units": -1}}, 0),
+        ("odd", 0),
+        (None, 0),
+    ],
+)
+def test_searches_are_as_many_as_the_vendor_says(meta: Any, calls: int) -> None:
+    body = {"results": [{"index": 0}], "meta": meta}
+    assert reading.listing(msgspec.json.encode(body), JSON).calls == calls
+
+
+@pytest.mark.parametrize(
     ("usage", "expected"),
     [
         (None, Usage(images=2)),
