@@ -32,13 +32,18 @@ _UNKNOWN = Manners(is_openai=False, is_wide=True, has_custom=True, has_search=Tr
 _SEARCH_MODELS = "-search-"
 """In the names of OpenAI's that search, such as `gpt-5-search-api`; its others refuse to be asked."""
 
+_WANTING = ("deepseek", "kimi")
+"""In the names of models that want their reasoning back."""
+
 
 def of(target: Target) -> Manners:
     traits = target.traits
     if traits is None:
         return _UNKNOWN
-    is_openai, is_wide = "openai" in traits, "router" in traits
-    wants_reasoning = "wants_reasoning" in traits
+    # A server of DeepSeek's or Kimi's is often entered as one of OpenAI's dialect, whose own models have other names.
+    is_theirs = "openai" in traits and any(name in target.model.lower() for name in _WANTING)
+    is_openai, is_wide = "openai" in traits and not is_theirs, "router" in traits
+    wants_reasoning = is_theirs or "wants_reasoning" in traits
     return Manners(
         is_openai=is_openai,
         is_wide=is_wide,

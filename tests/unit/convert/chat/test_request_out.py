@@ -382,6 +382,18 @@ def test_who_wants_thinking_back_gets_an_empty_one_where_there_is_none(
     assert [message.get("reasoning_content") for message in found] == [None, empty, None, empty, None]
 
 
+@pytest.mark.parametrize("model", ["deepseek-chat", "deepseek-ai/DeepSeek-V3.2", "moonshotai/Kimi-K2.6"])
+def test_who_wants_thinking_back_is_known_behind_openais_dialect_too(model: str) -> None:
+    turn = Turn(
+        messages=[ASK, assistant(Thinking("one"), CALL), RESULT, assistant(Text("A")), ASK],
+        max_output_tokens=5,
+    )
+    body = dialect.write_request(turn, target(model, vendor="openai"), Losses())
+    assert body["max_tokens"] == 5
+    found = [message.get("reasoning_content") for message in body["messages"]]
+    assert found == [None, "one", None, "", None]
+
+
 def test_a_call_keeps_only_the_signature_that_this_dialect_gave() -> None:
     own = ToolCall("a", "f", "{}", signature=Signature("chat", "s1"))
     foreign = ToolCall("b", "f", "{}", signature=Signature("generate", "s2"), at="$.b")
