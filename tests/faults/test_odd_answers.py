@@ -184,6 +184,15 @@ async def test_what_is_json_is_called_so_whatever_its_vendor_calls_it(case: Case
         case.ids.append((await connection.answer()).header("x-request-id"))
 
 
+async def test_vectors_without_their_places_stand_in_their_order(case: Case) -> None:
+    vectors = {"data": [{"embedding": [0.1]}, {"embedding": [0.2]}], "usage": {"prompt_tokens": 1}}
+    case.gateway.upstream.plays(*whole(vectors))
+    asked = {"requests": [{"content": {"parts": [{"text": text}]}} for text in "ab"]}
+    path = f"/v1beta/models/{case.model}:batchEmbedContents"
+    answer = await case.call(case.post(path, json.dumps(asked).encode()))
+    assert answer.json()["embeddings"] == [{"values": [0.1]}, {"values": [0.2]}]
+
+
 async def test_speech_is_paid_as_sound(gateway: Gateway) -> None:
     case = await gateway.case(price={"input_usd_per_million": "1", "audio_output_usd_per_million": "12"})
     gateway.upstream.plays(*whole(b"ID3", kind="audio/mpeg"))

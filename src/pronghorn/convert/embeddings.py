@@ -48,7 +48,8 @@ class EmbeddingConversion:
 
     def _reply(self, answer: Json) -> Json:
         vectors = [
-            {"values": item["embedding"]} for item in sorted(answer["data"], key=lambda item: item["index"])
+            {"values": item["embedding"]}
+            for item in sorted(answer["data"], key=lambda item: item.get("index", 0))
         ]
         counted = (answer.get("usage") or {}).get("prompt_tokens")
         usage: Json = {} if counted is None else {"usageMetadata": {"promptTokenCount": counted}}
