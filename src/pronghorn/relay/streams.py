@@ -154,6 +154,7 @@ class EventReader:
         except (ValueError, RecursionError) as error:
             raise UpstreamError("the vendor sent an event that makes no sense") from error
         if found.type == FAILED_PICTURE:
+            self._are_told = True
             return True  # the others are still to come
         if openai.is_present(found.error) or found.type == "error":
             raise UpstreamError("the vendor reported an error inside its stream")
@@ -174,6 +175,7 @@ class EventReader:
         self.finish = "stop"
         if type_.startswith("image"):
             self._count_picture(0 if self._are_told else 1)
+            self.has_content = self._images > 0
 
     def _count_picture(self, count: int = 1) -> None:
         self._images += count

@@ -259,6 +259,14 @@ def test_pictures_of_a_sequence_are_counted_as_they_come() -> None:
     assert reader.usage == Usage(output=8192, image_output=8192, images=2)
 
 
+def test_a_sequence_of_which_every_picture_failed_is_empty() -> None:
+    reader = EventReader()
+    kind = "image_generation"
+    reader.read(event({"type": f"{kind}.partial_failed", "error": {"code": "Risk"}}))
+    reader.read(event({"type": f"{kind}.completed", "usage": {"generated_images": 0, "output_tokens": 0}}))
+    assert (reader.is_ended, reader.has_content, reader.usage) == (True, False, Usage())
+
+
 def test_a_transcript() -> None:
     reader = EventReader()
     for part in ("Hel", "lo"):
