@@ -5,9 +5,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 _SLASHES = re.compile(r"/{2,}")
-_AZURE = re.compile(
-    r"/openai/deployments/(.+?)/((?:chat/)?completions|embeddings|images/[a-z]+|audio/[a-z]+)$"
-)
+_DEPLOYMENTS = "/openai/deployments/"
+_AZURE = re.compile(r"(.+?)/((?:chat/)?completions|embeddings|images/[a-z]+|audio/[a-z]+)$")
+"""Looked for at one place alone: at each would take long in a path that repeats it."""
 _OPENAI = re.compile(r"(?:/v1(?:beta)?)?/(?:openai|cursor)(?:/v1)?(/.+)?")
 """Azure's routes without a deployment, Gemini's own for clients of OpenAI, and a base URL that Cursor's users know."""
 _ENGINES = re.compile(r"^(?:/v1)?/engines/(.+?)/(embeddings|completions|chat/completions)$")
@@ -27,7 +27,7 @@ def normalise(path: str) -> Target:
         path = path[:-1]
     while path.startswith("/v1/v1") and path[6:7] in ("", "/"):
         path = path[3:]
-    if azure := _AZURE.search(path):
+    if azure := _AZURE.match(path.partition(_DEPLOYMENTS)[2]):
         return Target("/v1/" + azure[2], unquote(azure[1]))
     if engine := _ENGINES.search(path):
         return Target("/v1/" + engine[2], unquote(engine[1]))

@@ -1,6 +1,7 @@
 """Measuring: what of an answer is charged that no vendor counts, and which answers are worth nothing."""
 
 import re
+from itertools import pairwise
 
 from pronghorn.relay import bounds
 from pronghorn.relay.exchange import Exchange
@@ -8,7 +9,8 @@ from pronghorn.relay.reading import Reading
 from pronghorn.wire.openai import Peek
 from pronghorn.wire.usage import Usage
 
-_PICTURE = re.compile(r"!\[[^\]]*\]\(|https?://\S+\.(?:png|jpe?g|webp|gif)|data:image/", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://\S", re.IGNORECASE)
+_ENDING = re.compile(r"\.(?:png|jpe?g|webp|gif)", re.IGNORECASE)
 
 
 def is_free(exchange: Exchange, reading: Reading) -> bool:
@@ -19,8 +21,18 @@ def is_free(exchange: Exchange, reading: Reading) -> bool:
     if reading.finish in ("length", "content_filter", "tool_calls"):
         return False
     if paints(exchange):
-        return _PICTURE.search(reading.text) is None
+        return not has_picture(reading.text)
     return reading.is_empty
+
+
+def has_picture(text: str) -> bool:
+    """In Markdown, by its address, or as data. Callers can ask for any text: each character is looked at once."""
+    if "data:image/" in text.lower():
+        return True
+    if any("![" in alt and after.startswith("(") for alt, after in pairwise(text.split("]"))):
+        return True
+    addresses = ((word, _ADDRESS.search(word)) for word in text.split())
+    return any(found is not None and _ENDING.search(word, found.end()) for word, found in addresses)
 
 
 def paints(exchange: Exchange) -> bool:

@@ -1,5 +1,6 @@
 """Paths in all the spellings of clients lead to one door, in place and without a redirect."""
 
+import time
 from typing import Any, cast
 
 import msgspec
@@ -248,3 +249,13 @@ async def test_a_fine_tuned_model_that_is_not_there_is_missed_in_openais_words()
         "model_not_found",
         "invalid_request_error",
     )
+
+
+def test_no_path_takes_long_to_read() -> None:
+    """Whoever sends it needs no key, and all others wait meanwhile."""
+    path = "/openai/deployments/a" * 780
+    begun_s = time.process_time()
+    for _ in range(10):
+        assert normalise(path).model is None
+    assert time.process_time() - begun_s < 0.5
+    assert normalise(f"{path}/chat/completions").path == "/v1/chat/completions"

@@ -4,11 +4,14 @@ import re
 
 SPEEDS = ("fast", "relax", "turbo")
 
+# Prompts are as long as callers like: each of these looks at a character once, however many blanks there are.
 # Some keyboards make one dash of two, and Midjourney takes it for both.
-_SPEED = re.compile(r"(?:^|\s+)(?:--|—)(fast|relax|turbo)(?=\s|$)", re.IGNORECASE)
+_SPEED = re.compile(r"(?<!\S)(?:--|—)(fast|relax|turbo)(?!\S)", re.IGNORECASE)
 _REPEAT = re.compile(r"(?:^|\s)(?:--|—)(?:r|repeat)\s+(\d+)(?=\s|$)", re.IGNORECASE)
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-_NUMBERED = re.compile(r"^\s*\d\N{VARIATION SELECTOR-16}?\N{COMBINING ENCLOSING KEYCAP}\s*", re.MULTILINE)
+_NUMBERED = re.compile(
+    r"^[^\S\n]*\d\N{VARIATION SELECTOR-16}?\N{COMBINING ENCLOSING KEYCAP}\s*", re.MULTILINE
+)
 
 
 def speed_in(prompt: str) -> str:
@@ -19,7 +22,8 @@ def speed_in(prompt: str) -> str:
 
 def without_speed(prompt: str) -> str:
     """The speed is said, and paid for, in another place."""
-    return _SPEED.sub("", prompt)
+    *pieces, last = _SPEED.split(prompt)[::2]
+    return "".join([*(piece.rstrip() for piece in pieces), last])
 
 
 def repeats(prompt: str) -> int:

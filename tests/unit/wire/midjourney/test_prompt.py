@@ -1,5 +1,7 @@
 """What is read of a prompt's parameters, and that nothing else changes."""
 
+import time
+
 import pytest
 
 from pronghorn.wire.midjourney.prompt import links, numbered, repeats, speed_in, without_speed
@@ -17,6 +19,7 @@ from pronghorn.wire.midjourney.prompt import links, numbered, repeats, speed_in,
         ("a  fast cat, --v 7", "", "a  fast cat, --v 7"),
         ("a cat --turbocharged", "", "a cat --turbocharged"),
         ("a cat--fast", "", "a cat--fast"),
+        ("a \n cat  --fast \n\t--relax , --turbo x ", "fast", "a \n cat , x "),
         ("", "", ""),
     ],
 )
@@ -51,3 +54,14 @@ def test_addresses_in_a_prompt_are_found_wherever_they_are() -> None:
     text = "https://a.example/1.png http://10.0.0.1/2.png a cat --cref https://b.example/3.png --v 6"
     assert links(text) == ["https://a.example/1.png", "http://10.0.0.1/2.png", "https://b.example/3.png"]
     assert links("a cat") == []
+
+
+def test_no_prompt_takes_long_to_read() -> None:
+    """All callers wait meanwhile. A prompt may be as long as a body."""
+    begun_s = time.process_time()
+    for blanks in (" " * 50_000, "\n" * 50_000, "--r " * 20_000, "--fast" * 20_000):
+        assert speed_in(f"x{blanks}x") == ""
+        assert without_speed(f"x{blanks}x") == f"x{blanks}x"
+        assert repeats(f"x{blanks}x") == 1
+        assert numbered(f"x{blanks}x") == []
+    assert time.process_time() - begun_s < 2
