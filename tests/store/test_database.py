@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from pronghorn.errors import BadRequest
 from pronghorn.store import Database, Tx
+from pronghorn.store import models as tables
 from pronghorn.store.database import _SQLiteConnection
 
 READ = text("SELECT version_num FROM alembic_version UNION ALL SELECT name FROM accounts")
@@ -68,3 +70,13 @@ async def _read_for_ever(transaction: AbstractAsyncContextManager[Tx]) -> None:
     async with transaction as tx:
         while True:
             await tx.execute(READ)
+
+
+async def test_who_asks_by_an_id_that_cannot_be_is_told_so(database: Database) -> None:
+    """SQLite finds nothing; PostgreSQL refuses to look. Neither is a fault of ours."""
+    asked = select(tables.Account.id).where(tables.Account.id == "acc_\0")
+    with pytest.raises(BadRequest, match=r"U\+0000") if not database.is_sqlite else contextlib.nullcontext():
+        async with database.read() as tx:
+            assert await tx.scalar(asked) is None
+    async with database.read() as tx:
+        assert await tx.scalar(select(1)) == 1

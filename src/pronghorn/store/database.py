@@ -12,14 +12,17 @@ from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from pronghorn.errors import BadRequest
 
 Tx = AsyncConnection
 """An open transaction. Services take one and never commit; doors, workers and commands open it."""
 
 BUSY_TIMEOUT_MS = 5_000
+_NO_SUCH_CHARACTER = "22021"
 _TRY_CLAIM = text("SELECT pg_try_advisory_lock(hashtextextended('pronghorn ' || :name, 0))")
 
 
@@ -46,6 +49,7 @@ class Database:
             # One view for all statements of a transaction, as SQLite gives it by itself.
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
             event.listen(self._writer.sync_engine, "connect", _limit_waiting)
+            event.listen(self._writer.sync_engine, "handle_error", _explain)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -91,6 +95,12 @@ class Database:
 def _limit_waiting(connection: Any, _record: object) -> None:
     """Who waits for a lock that somebody keeps is told so, as on SQLite. A statement: poolers refuse the option."""
     connection.run_async(lambda driver: driver.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}"))
+
+
+def _explain(context: ExceptionContext) -> None:
+    """PostgreSQL takes no U+0000, also not to look for it. Whoever asks by such an id is wrong, and we are not."""
+    if getattr(context.original_exception, "sqlstate", None) == _NO_SUCH_CHARACTER:
+        raise BadRequest("the request holds the character U+0000, which no id and no name here has")
 
 
 class _SQLiteConnection(sqlite3.Connection):
