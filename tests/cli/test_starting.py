@@ -1,5 +1,6 @@
 """What keeps a server or a worker from starting: said in one line with the way out, and nothing is made instead."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -15,7 +16,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from tests.cli.commanding import Ended, typed
 
-from pronghorn.cli import listening, preparing
+from pronghorn.accounts.secrets import Secrets
+from pronghorn.cli import listening, preparing, worker
 from pronghorn.cli.explaining import CommandFailed, explained
 from pronghorn.settings import Settings, SettingsError, environment_for
 from pronghorn.store import Database
@@ -166,6 +168,28 @@ def test_a_port_that_is_in_use(data: Path, word: str, taken: int) -> None:
     assert ended.code == 1
     assert f"cannot listen on 127.0.0.1:{taken}" in ended.err
     assert "--port" in ended.err
+
+
+def test_a_sandbox_whose_server_ended_while_it_started_blames_no_port() -> None:
+    command = [sys.executable, "-m", "pronghorn", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+async def test_a_worker_that_cannot_post_at_its_end_leaves_that_to_the_next_one(tmp_path: Path) -> None:
+    segment = tmp_path / "journal" / "s1-00000001-000001.journal"
+    segment.parent.mkdir()
+    segment.write_bytes(b"what the database does not take")
+    settings, stop = Settings(data=tmp_path), asyncio.Event()
+    stop.set()
+    database = Database(settings.resolved_database_url)
+    try:
+        await worker._work(settings, database, Secrets(["0123456789abcdef"]), stop)
+    finally:
+        await database.close()
+    assert segment.exists()
 
 
 def test_a_bootstrap_file_in_a_missing_folder(data: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Checks: what `doctor` looks at. Each finding says how it stands, and the way out where it is not well."""
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -47,7 +48,9 @@ def data_folder(found: Settings) -> Finding:
         probe.unlink()
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        way = "make it writable for the user who runs Pronghorn, or choose another one with --data"
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        way = "make room" if is_full else "make it writable for the user who runs Pronghorn"
+        way += ", or choose another one with --data"
         return Finding("fail", "data folder", f"{folder} cannot be written ({error.strerror}); {way}")
     text = f"{folder} can be written, {free / 1024**3:.1f} GiB are free"
     if free < TOO_FEW_BYTES:

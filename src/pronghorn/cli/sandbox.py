@@ -25,6 +25,8 @@ def sandbox(
     observability.configure()
     try:
         asyncio.run(_serve(host, port, follows_stdin=companion))
+    except BrokenPipeError:
+        return  # who waited for the port has gone
     except OSError as error:
         options.fail(
             f"cannot listen on {host}:{port} ({error.strerror}); "

@@ -1,7 +1,9 @@
 """`pronghorn worker`: moves the journal into the database, sees tasks to their end, does the jobs of the business."""
 
 import asyncio
+import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,7 +17,7 @@ from pronghorn.cli.addresses import address_of
 from pronghorn.cli.explaining import explained
 from pronghorn.cli.stopping import stop_event
 from pronghorn.commerce import jobs
-from pronghorn.kit.clock import SystemClock
+from pronghorn.kit.clock import Clock, SystemClock
 from pronghorn.kit.later import Later
 from pronghorn.ledger import posting
 from pronghorn.settings import Settings
@@ -77,23 +79,25 @@ async def _work(settings: Settings, database: Database, vault: Secrets, stop: as
     )
     try:
         while not stop.is_set():
-            pause_s = POLL_S
-            try:
-                await posting.post_all(database, folder, clock, positions)
-            except Exception as error:
-                # Nothing is lost: the records stay in the journal until the database takes them.
-                log.warning("posting.failed", error=repr(error))
-                pause_s = RETRY_S
-            try:
+            pause_s = POLL_S if await _post(database, folder, clock, positions) else RETRY_S
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await stop.wait()
-            except TimeoutError:
-                continue
-        await posting.post_all(database, folder, clock)
+        await _post(database, folder, clock, {})
     finally:
         doing.cancel()
         await asyncio.gather(doing, return_exceptions=True)
         await client.close()
+
+
+async def _post(database: Database, folder: Path, clock: Clock, positions: posting.Positions) -> bool:
+    """False: not now. Nothing is lost, the records stay in the journal until the database takes them."""
+    try:
+        await posting.post_all(database, folder, clock, positions)
+    except Exception as error:  # whatever it is, the next round begins anew
+        log.warning("posting.failed", error=repr(error))
+        return False
+    return True
 
 
 def _base_url(settings: Settings) -> str:
