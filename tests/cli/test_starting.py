@@ -118,6 +118,13 @@ def test_a_file_that_the_system_does_not_let_us_have_is_named(
     assert "--data" in message
 
 
+@pytest.mark.parametrize("words", [*PROCESSES.values(), ("migrate",)], ids=[*PROCESSES, "migrate"])
+def test_a_database_of_a_newer_version_is_not_to_be_migrated(data: Path, words: tuple[str, ...]) -> None:
+    with contextlib.closing(sqlite3.connect(data / "pronghorn.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert "start that version of Pronghorn" in refused(*words, "--data", str(data))
+
+
 @pytest.mark.parametrize("word", ["up", "serve"])
 def test_a_database_that_fails_at_the_start_is_named(data: Path, word: str) -> None:
     with contextlib.closing(sqlite3.connect(data / "pronghorn.db")) as connection:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pronghorn.accounts.secrets import SecretError, sealed_text
 from pronghorn.cli.explaining import CommandFailed
 from pronghorn.cli.installation import Installation
-from pronghorn.cli.preparing import VERSIONS
+from pronghorn.cli.preparing import newest_revision
 from pronghorn.cli.server import NotRunning, Server
 from pronghorn.kit.clock import iso
 from pronghorn.settings import Settings
@@ -63,7 +63,7 @@ def data_folder(found: Settings) -> Finding:
 
 async def database(on: Installation) -> Finding:
     kind = "SQLite" if on.database.is_sqlite else "PostgreSQL"
-    newest = max(path.stem.split("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+    newest = newest_revision()
     try:
         async with on.database.read() as tx:
             at = await tx.scalar(text("SELECT version_num FROM alembic_version"))

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from pronghorn.cli import options
-from pronghorn.cli.explaining import CommandFailed, explained
+from pronghorn.cli import options, preparing
+from pronghorn.cli.explaining import CommandFailed, NotSetUp, explained
 from pronghorn.cli.folder import make_data_folder
 from pronghorn.ledger.catalogue import sync
 from pronghorn.settings import Settings
@@ -36,8 +37,8 @@ async def _migrate(settings: Settings) -> int:
         with explained(database):
             if database.file is not None:
                 database.file.touch(mode=0o600)  # SQLite itself would make it for everybody to read
-            async with database.read():
-                pass  # it is there, and lets us in
+        with suppress(NotSetUp):
+            await preparing.check_tables(database)
         await migrate_database(database)
         async with database.write() as tx:
             return await sync.sync(tx, today=datetime.now(UTC).date(), now_ms=int(time.time() * 1000))

@@ -12,23 +12,33 @@ from sqlalchemy import text
 
 from pronghorn import store
 from pronghorn.cli import options
-from pronghorn.cli.explaining import NotSetUp, explained, not_set_up
+from pronghorn.cli.explaining import CommandFailed, NotSetUp, explained, not_set_up
 from pronghorn.ledger import catalogue
 from pronghorn.settings import Settings, environment_for
 from pronghorn.store import Database
 
-VERSIONS = Path(store.__file__).parent / "migrations" / "versions"
+_VERSIONS = Path(store.__file__).parent / "migrations" / "versions"
+
+
+def newest_revision() -> str:
+    """What `pronghorn migrate` of this version brings a database to."""
+    return max(path.stem.split("_")[0] for path in _VERSIONS.glob("[0-9]*.py"))
 
 
 async def check_tables(database: Database) -> None:
-    """Raises `NotSetUp` if they are not those of this version. A mistyped file of SQLite is not made."""
-    newest = max(path.stem.split("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+    """Raises `NotSetUp` if they are older than this version, or `CommandFailed`. A mistyped file is not made."""
+    newest, found = newest_revision(), ""
     if database.file is None or database.file.exists():
         with explained(database):
             async with database.read() as tx:
-                if await tx.scalar(text("SELECT version_num FROM alembic_version")) == newest:
-                    return
-    raise not_set_up(database)
+                found = await tx.scalar(text("SELECT version_num FROM alembic_version")) or ""
+    if found > newest:
+        raise CommandFailed(
+            f"the database {database.shown} is of a newer version (revision {found}, this one has {newest}); "
+            "start that version of Pronghorn, or restore the backup from before the upgrade"
+        )
+    if found != newest:
+        raise not_set_up(database)
 
 
 async def is_prepared(database: Database) -> bool:
