@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import func, insert, select
 from tests.unit.ledger.test_journal import record as plain_record
 
+from pronghorn.errors import Conflict
 from pronghorn.kit.clock import FakeClock
 from pronghorn.ledger import journal, posting, pots, repository
 from pronghorn.ledger.journal import Attempt, Journal, Record
 from pronghorn.ledger.pots import AccountPot
 from pronghorn.store import Database, Tx
-from pronghorn.store.models import Account, Entry, JournalCursor, Key, Lease, Request, Wallet
+from pronghorn.store.models import Account, Entry, JournalCursor, Key, Lease, Request, Server, Wallet
 
 CLOCK = FakeClock()
 DEPOSIT = 1_000_000
@@ -75,6 +76,19 @@ async def assert_sums_agree(database: Database) -> None:
     assert spent == found["key"] == sum(cost for _, cost, _ in found["requests"])
     charged = sum(amount for reference, *_, amount in found["entries"] if reference.startswith("charge:"))
     assert charged == spent
+
+
+async def test_a_life_that_a_restored_database_does_not_know_is_not_posted(
+    ledger: Database, tmp_path: Path
+) -> None:
+    """A worker that stands alone sees its journal also where the server refuses to start."""
+    async with ledger.write() as tx:
+        await tx.execute(insert(Server).values(id=SERVER, epoch=2, started_ms=1))
+    before = await state(ledger)
+    write(tmp_path, [record(1, epoch=3)], epoch=3)
+    with pytest.raises(Conflict, match="a backup was restored"):
+        await posting.post_all(ledger, tmp_path, CLOCK)
+    assert await state(ledger) == before
 
 
 async def test_each_record_is_posted_once_though_posting_runs_again(ledger: Database, tmp_path: Path) -> None:

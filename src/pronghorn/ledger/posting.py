@@ -20,7 +20,7 @@ from pronghorn.ledger.pots import AccountPot, spend_window
 from pronghorn.ledger.prices import explain
 from pronghorn.ledger.repository import account_book
 from pronghorn.store import Database, Tx
-from pronghorn.store.models import Base, Entry, JournalCursor, Key, Request
+from pronghorn.store.models import Base, Entry, JournalCursor, Key, Request, Server
 from pronghorn.wire.usage import Usage
 
 BATCH = 500
@@ -82,7 +82,15 @@ async def _post_batch(database: Database, segment: Segment, clock: Clock, positi
     position = positions.get(name)
     if position is None:
         async with database.read() as tx:
-            position = positions[name] = await tx.scalar(cursor) or 0
+            newest = await tx.scalar(select(Server.epoch).where(Server.id == segment.server))
+            position = await tx.scalar(cursor) or 0
+        if newest is not None and newest < segment.epoch:
+            # It was spent, but not out of this database: posting it would make money out of nothing.
+            raise Conflict(
+                f"the journal {segment.path} is of a later state of this database: a backup was restored. With the "
+                "right database it is posted; moved away, what it holds is not charged"
+            )
+        positions[name] = position
     if segment.size() <= position:
         return None
     batch = list(journal.read(segment, position, BATCH))
