@@ -19,6 +19,7 @@ from pronghorn.vendors.task import (
     Progress,
     State,
     Submission,
+    TaskAdapter,
     neutral,
     state_of,
     without_whereabouts,
@@ -48,7 +49,7 @@ _ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 _SOUND_OR_FILM = re.compile(r"audio|video|vocal|wav|mp3|mp4|^url$", re.IGNORECASE)
 
 
-class Gateway:
+class Gateway(TaskAdapter):
     batch = BATCH
     actions = frozenset((*PATHS, *ACTS))
 
@@ -92,15 +93,6 @@ class Gateway:
         if not isinstance(tasks, list):
             raise ValueError(f"no list of tasks (status {status})")
         return {str(task.get("task_id")): progress_of(task) for task in tasks if isinstance(task, dict)}
-
-    def cancel(self, upstream_id: str) -> Ask | None:
-        return None
-
-    def find(self, wanted_id: str) -> Ask | None:
-        return None
-
-    def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
-        return None
 
     def called_back(self, reply: Any) -> str | None:
         found = reply.get("task_id") if isinstance(reply, dict) else None

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor, Header
 from pronghorn.vendors.suno import reason_of, state_of_clips, state_of_item, version_of
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, Submission, neutral
+from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, Submission, TaskAdapter, neutral
 from pronghorn.wire.suno import VERSIONS, long_clip, made_of_clip, seconds
 
 BATCH = 10
@@ -25,7 +25,7 @@ CARRIED = frozenset(
 """Members of a body that it has words for, or that say nothing to it."""
 
 
-class Server:
+class Server(TaskAdapter):
     batch = BATCH
     actions = frozenset(("music", "lyrics", "concat", "timing"))
 
@@ -73,18 +73,6 @@ class Server:
             if clips:
                 found[upstream_id] = _progress(clips)
         return found
-
-    def cancel(self, upstream_id: str) -> Ask | None:
-        return None
-
-    def find(self, wanted_id: str) -> Ask | None:
-        return None
-
-    def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
-        return None
-
-    def called_back(self, reply: Any) -> str | None:
-        return None
 
 
 def check_carried(body: dict[str, Any], carried: frozenset[str]) -> None:

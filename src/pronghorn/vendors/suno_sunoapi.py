@@ -19,13 +19,13 @@ from pronghorn.vendors.suno_sunoapi_answers import (
     song_progress,
 )
 from pronghorn.vendors.suno_sunoapi_requests import clip_named, music_request, persona_request, song_of
-from pronghorn.vendors.task import Accepted, Ask, Progress, Submission
+from pronghorn.vendors.task import Accepted, Ask, Progress, Submission, TaskAdapter
 
 NOWHERE = "https://callback.invalid/"
 """They want an address for callbacks; without one of ours this one, which nobody can have. The records are polled."""
 
 
-class Service:
+class Service(TaskAdapter):
     batch = 1
     actions = frozenset(("music", "lyrics", "persona", "wav", "mp4"))
 
@@ -75,15 +75,6 @@ class Service:
         if names[0] == "lyrics":
             return {upstream_ids[0]: lyrics_progress(data)}
         return {upstream_ids[0]: file_progress(names[0], names[1], record, data)}
-
-    def cancel(self, upstream_id: str) -> Ask | None:
-        return None
-
-    def find(self, wanted_id: str) -> Ask | None:
-        return None
-
-    def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
-        return None
 
     def called_back(self, reply: Any) -> str | None:
         """Of songs alone: the other callbacks do not say what they are of."""

@@ -154,12 +154,16 @@ class TaskAdapter(Protocol):
 
     def cancel(self, upstream_id: str) -> Ask | None:
         """None: it cannot be cancelled there."""
+        return None
 
     def find(self, wanted_id: str) -> Ask | None:
         """Asks for the task that our id was sent along with, where an answer was lost; None: nobody can tell."""
+        return None
 
     def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
         """The upstream id; None: the vendor has no such task."""
+        return None
 
     def called_back(self, reply: Any) -> str | None:
         """The upstream id in a body that the vendor posted to `callback_url`; None if there is none."""
+        return None

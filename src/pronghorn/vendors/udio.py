@@ -7,11 +7,21 @@ from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor
 from pronghorn.vendors.suno import declined, is_success, name_of_task, state_of_clips
-from pronghorn.vendors.task import Accepted, Ask, Declined, Progress, State, Submission, neutral, state_of
+from pronghorn.vendors.task import (
+    Accepted,
+    Ask,
+    Declined,
+    Progress,
+    State,
+    Submission,
+    TaskAdapter,
+    neutral,
+    state_of,
+)
 from pronghorn.wire.udio import has_failed
 
 
-class TaskDialect:
+class TaskDialect(TaskAdapter):
     batch = 1
     actions = frozenset(("music",))
 
@@ -34,18 +44,6 @@ class TaskDialect:
             raise ValueError(f"no task (status {status})")
         task = data["task"] if isinstance(data.get("task"), dict) else data
         return {upstream_ids[0]: progress_of(_songs_of(data) or _songs_of(task), task)}
-
-    def cancel(self, upstream_id: str) -> Ask | None:
-        return None
-
-    def find(self, wanted_id: str) -> Ask | None:
-        return None
-
-    def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
-        return None
-
-    def called_back(self, reply: Any) -> str | None:
-        return None
 
 
 def _songs_of(place: dict[str, Any]) -> list[Any]:

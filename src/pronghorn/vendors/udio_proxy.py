@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from pronghorn.vendors.base import ChatVendor
 from pronghorn.vendors.suno import is_success
-from pronghorn.vendors.task import Accepted, Ask, Progress, Submission
+from pronghorn.vendors.task import Accepted, Ask, Progress, Submission, TaskAdapter
 from pronghorn.vendors.udio import progress_of, refused
 
 BATCH = 10
 
 
-class ProxyDialect:
+class ProxyDialect(TaskAdapter):
     batch = BATCH
     actions = frozenset(("music",))
 
@@ -54,18 +54,6 @@ class ProxyDialect:
             if any(name in known for name in names):
                 found[upstream_id] = progress_of([known.get(name, {"id": name}) for name in names], {})
         return found
-
-    def cancel(self, upstream_id: str) -> Ask | None:
-        return None
-
-    def find(self, wanted_id: str) -> Ask | None:
-        return None
-
-    def found(self, wanted_id: str, status: int, reply: Any) -> str | None:
-        return None
-
-    def called_back(self, reply: Any) -> str | None:
-        return None
 
 
 vendor = ChatVendor(
