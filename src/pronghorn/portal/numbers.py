@@ -7,8 +7,8 @@ own what it names.
 from collections.abc import Iterable
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from pronghorn.ledger.pots import dialect_insert
 from pronghorn.portal.context import PortalContext
 from pronghorn.store import Tx
 from pronghorn.store.models import Number
@@ -56,7 +56,6 @@ async def _stored(tx: Tx, subjects: list[str]) -> dict[str, int]:
 
 async def _given(tx: Tx, subjects: list[str]) -> dict[str, int]:
     """Two at the same moment meet at the unique subject: the number of the first holds."""
-    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     rows = [{"subject": subject} for subject in subjects]
-    await tx.execute(insert(Number).values(rows).on_conflict_do_nothing())
+    await tx.execute(dialect_insert(tx)(Number).values(rows).on_conflict_do_nothing())
     return await _stored(tx, subjects)
