@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, update
 
+from pronghorn.accounts import account
 from pronghorn.accounts.act import Act
 from pronghorn.accounts.keys import keyed_hash
 from pronghorn.accounts.secrets import Secrets
@@ -19,7 +20,7 @@ from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import MAX_NANO, format_usd
 from pronghorn.ledger import repository
 from pronghorn.store import Tx
-from pronghorn.store.models import Account, Code, CodeBatch
+from pronghorn.store.models import Code, CodeBatch
 
 Status = Literal["unused", "used", "disabled", "expired"]
 MAX_CODES = 1_000
@@ -118,7 +119,7 @@ async def redeem(
     others find it marked, and raise what they would a day later.
     """
     code = spelling.read_code(typed)
-    await _check_account(tx, account_id)
+    await account.check(tx, account_id)
     found = await _find(tx, secrets, code, act.now_ms)
     if found is None:
         raise NotFound(
@@ -141,14 +142,6 @@ async def redeem(
     amount_usd = format_usd(found.amount)
     await act.record(tx, "code.redeem", found.id, account_id=account_id, amount_usd=amount_usd)
     return Redeemed(found.id, found.batch_id, found.amount)
-
-
-async def _check_account(tx: Tx, account_id: str) -> None:
-    if not await tx.scalar(select(Account.id).where(Account.id == account_id)):
-        raise BadRequest(
-            f"account_id: there is no account {account_id!r}; GET /manage/v1/accounts lists them",
-            param="account_id",
-        )
 
 
 async def _find(tx: Tx, secrets: Secrets, code: str, now_ms: int) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import structlog
 from sqlalchemy import func, insert, select, update
 
+from pronghorn.accounts import account
 from pronghorn.accounts.act import Act
 from pronghorn.commerce import epay, invitations, plans, purchases, stripe_checkout
 from pronghorn.commerce.checkout import Bill, Checkout, Ended, Paid
@@ -23,7 +24,7 @@ from pronghorn.ledger import repository
 from pronghorn.ledger.pots import AccountPot
 from pronghorn.settings import Settings
 from pronghorn.store import Database, Tx
-from pronghorn.store.models import Account, Order
+from pronghorn.store.models import Order
 
 if TYPE_CHECKING:
     from pronghorn.commerce.jobs import Services
@@ -116,11 +117,7 @@ async def place(database: Database, settings: Settings, act: Act, wanted: Wanted
         )
     async with database.read() as tx:
         new = bill(settings, wanted, await plans.offer(tx, wanted.plan) if wanted.plan else None)
-        if not await tx.scalar(select(Account.id).where(Account.id == wanted.account_id)):
-            raise BadRequest(
-                f"account_id: there is no account {wanted.account_id!r}; GET /manage/v1/accounts lists them",
-                param="account_id",
-            )
+        await account.check(tx, wanted.account_id)
         await _check_room(tx, wanted.account_id, act.now_ms)
     checkout = await _BEGIN[wanted.provider](settings, new)
     async with database.write() as tx:
