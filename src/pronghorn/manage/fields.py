@@ -9,7 +9,7 @@ import msgspec
 
 from pronghorn.errors import BadRequest
 from pronghorn.kit.clock import iso, parse_iso
-from pronghorn.kit.money import parse_usd
+from pronghorn.kit.money import format_decimal, parse_usd
 from pronghorn.kit.network import parse_network
 from pronghorn.ledger.prices import PPM, parse_factor
 from pronghorn.upstream.origin import parse_proxy
@@ -75,6 +75,10 @@ def factor(text: str, param: str) -> int:
     return ppm
 
 
+def factor_text(ppm: int) -> str:
+    return format_decimal(ppm, decimals=6)
+
+
 def time_ms(text: str, param: str) -> int:
     # In a query an unescaped `+` of a zone arrives as a blank.
     try:
@@ -90,6 +94,10 @@ def time_ms(text: str, param: str) -> int:
 
 def time_text(millis: int) -> str:
     return iso(millis / 1000)
+
+
+def maybe_time(millis: int | None) -> str | None:
+    return None if millis is None else time_text(millis)
 
 
 def future_ms(text: str | None, param: str, now_ms: int) -> int | None:

@@ -53,6 +53,11 @@ def window(
     )
 
 
+def matching(statement: Select[Any], *wanted: tuple[Any, Any]) -> Select[Any]:
+    """Rows whose columns have the values that are wanted of them; None: any."""
+    return statement.where(*(column == value for column, value in wanted if value is not None))
+
+
 async def fetch(
     tx: Tx, statement: Select[Any], moment: Any, identity: Any, part: Window, view: Callable[[Any], T]
 ) -> Page[T]:

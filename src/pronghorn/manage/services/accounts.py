@@ -119,14 +119,6 @@ async def get(tx: Tx, account_id: str) -> Any:
     return row
 
 
-async def check(tx: Tx, account_id: str) -> None:
-    if not await tx.scalar(select(table.Account.id).where(table.Account.id == account_id)):
-        raise BadRequest(
-            f"account_id: there is no account {account_id!r}; GET /manage/v1/accounts lists them",
-            param="account_id",
-        )
-
-
 async def page(tx: Tx, part: Window) -> Page[Any]:
     return await fetch(
         tx, select(table.Account), table.Account.created_ms, table.Account.id, part, lambda row: row

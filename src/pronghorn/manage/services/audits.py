@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Time
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -31,12 +31,6 @@ def view(row: Any) -> AuditRecord:
 async def page(
     tx: Tx, part: Window, actor: str | None = None, action: str | None = None, subject: str | None = None
 ) -> Page[AuditRecord]:
-    statement = select(table.Audit)
-    for column, value in (
-        (table.Audit.actor, actor),
-        (table.Audit.action, action),
-        (table.Audit.subject, subject),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
+    wanted = (table.Audit.actor, actor), (table.Audit.action, action), (table.Audit.subject, subject)
+    statement = matching(select(table.Audit), *wanted)
     return await fetch(tx, statement, table.Audit.created_ms, table.Audit.id, part, view)

@@ -16,7 +16,7 @@ from pronghorn.ledger.budgets import Period, Scope
 from pronghorn.ledger.credit import Credit
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Mode, Name, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
 
@@ -134,11 +134,8 @@ async def get(tx: Tx, budget_id: str) -> Any:
 
 
 async def page(tx: Tx, part: Window, scope: Scope | None, subject: str | None) -> Page[Any]:
-    statement = select(table.Budget)
-    if scope is not None:
-        statement = statement.where(table.Budget.scope == scope)
-    if subject is not None:
-        statement = statement.where(table.Budget.subject == subject)
+    wanted = (table.Budget.scope, scope), (table.Budget.subject, subject)
+    statement = matching(select(table.Budget), *wanted)
     return await fetch(tx, statement, table.Budget.created_ms, table.Budget.id, part, lambda row: row)
 
 

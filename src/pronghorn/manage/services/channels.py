@@ -11,7 +11,6 @@ from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import SecretError, Secrets
 from pronghorn.errors import BadRequest, NotFound
 from pronghorn.kit.ids import new_id
-from pronghorn.kit.money import format_decimal
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Name, Time
 from pronghorn.manage.paging import Page, Window, fetch
@@ -100,7 +99,7 @@ def view(row: Any, secrets: Secrets) -> Channel:
         groups=row.groups,
         priority=row.priority,
         weight=row.weight,
-        cost=format_decimal(row.cost_ppm, decimals=6),
+        cost=fields.factor_text(row.cost_ppm),
         proxy=proxy,
         disabled=row.is_disabled,
         created_at=fields.time_text(row.created_ms),

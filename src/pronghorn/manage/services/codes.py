@@ -13,7 +13,7 @@ from pronghorn.commerce.spelling import EXAMPLE, MAX_TYPED
 from pronghorn.kit.money import format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Name, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -94,10 +94,6 @@ class Redeemed(Struct):
     amount_usd: Usd
 
 
-def _time(millis: int | None) -> str | None:
-    return None if millis is None else fields.time_text(millis)
-
-
 def view(row: Any) -> Code:
     return Code(
         id=row.id,
@@ -106,9 +102,9 @@ def view(row: Any) -> Code:
         hint=row.hint,
         amount_usd=format_usd(row.amount),
         status=row.status,
-        expires_at=_time(row.expires_ms),
+        expires_at=fields.maybe_time(row.expires_ms),
         created_at=fields.time_text(row.created_ms),
-        redeemed_at=_time(row.redeemed_ms),
+        redeemed_at=fields.maybe_time(row.redeemed_ms),
         account_id=row.redeemed_account_id,
         user_id=row.redeemed_user_id,
     )
@@ -122,7 +118,7 @@ def _batch_view(row: Any, used: int) -> CodeBatch:
         count=row.count,
         used=used,
         disabled=row.is_disabled,
-        expires_at=_time(row.expires_ms),
+        expires_at=fields.maybe_time(row.expires_ms),
         created_at=fields.time_text(row.created_ms),
     )
 
@@ -172,11 +168,8 @@ async def get(tx: Tx, code_id: str, now_ms: int) -> Code:
 
 
 async def page(tx: Tx, part: Window, batch: str | None, status: Status | None, now_ms: int) -> Page[Code]:
-    statement = codes.listed(now_ms)
-    if batch is not None:
-        statement = statement.where(table.Code.batch_id == batch)
-    if status is not None:
-        statement = statement.where(codes.status_at(now_ms) == status)
+    wanted = (table.Code.batch_id, batch), (codes.status_at(now_ms), status)
+    statement = matching(codes.listed(now_ms), *wanted)
     return await fetch(tx, statement, table.Code.created_ms, table.Code.id, part, view)
 
 

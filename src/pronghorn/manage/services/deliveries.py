@@ -10,7 +10,7 @@ from pronghorn.commerce import deliveries
 from pronghorn.errors import NotFound
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Time
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -53,21 +53,16 @@ def view(row: Any) -> Delivery:
         error=row.error,
         created_at=fields.time_text(row.created_ms),
         next_at=fields.time_text(row.next_ms) if row.status == deliveries.WAITING else None,
-        sent_at=None if row.sent_ms is None else fields.time_text(row.sent_ms),
+        sent_at=fields.maybe_time(row.sent_ms),
     )
 
 
 async def page(
     tx: Tx, part: Window, account_id: str | None, status: Status | None, subject: str | None
 ) -> Page[Delivery]:
-    statement = select(table.Delivery)
-    if account_id is not None:
-        statement = statement.where(table.Delivery.account_id == account_id)
-    if status is not None:
-        statement = statement.where(table.Delivery.status == status)
-    if subject is not None:
-        statement = statement.where(table.Delivery.subject == subject)
-    return await fetch(tx, statement, table.Delivery.created_ms, table.Delivery.id, part, view)
+    of = table.Delivery
+    statement = matching(select(of), (of.account_id, account_id), (of.status, status), (of.subject, subject))
+    return await fetch(tx, statement, of.created_ms, of.id, part, view)
 
 
 async def get(tx: Tx, delivery_id: str) -> Delivery:
@@ -78,7 +73,6 @@ async def get(tx: Tx, delivery_id: str) -> Delivery:
 
 
 async def replay(tx: Tx, act: Act, delivery_id: str) -> Delivery:
-    await get(tx, delivery_id)
     await deliveries.replay(tx, delivery_id, act.now_ms)
     await act.record(tx, "delivery.replay", delivery_id)
     return await get(tx, delivery_id)

@@ -9,7 +9,7 @@ from pronghorn.kit.money import format_usd
 from pronghorn.ledger.repository import account_book
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Mode, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -47,6 +47,5 @@ async def page(tx: Tx, part: Window, account_id: str | None, mode: Mode, kind: s
     if account_id is not None:
         book = account_book(account_id)
         statement = statement.where(or_(table.Entry.debit == book, table.Entry.credit == book))
-    if kind is not None:
-        statement = statement.where(table.Entry.kind == kind)
+    statement = matching(statement, (table.Entry.kind, kind))
     return await fetch(tx, statement, table.Entry.created_ms, table.Entry.id, part, view)

@@ -7,7 +7,6 @@ from sqlalchemy import delete, func, insert, select, update
 
 from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, Conflict, NotFound
-from pronghorn.kit.money import format_decimal
 from pronghorn.ledger import pots
 from pronghorn.ledger.prices import PPM
 from pronghorn.manage import fields
@@ -48,16 +47,12 @@ class Group(Limits):
 def view(row: Any) -> Group:
     return Group(
         name=row.name,
-        factor=_text(row.factor_ppm),
-        account_factors={name: _text(ppm) for name, ppm in (row.account_factors or {}).items()},
+        factor=fields.factor_text(row.factor_ppm),
+        account_factors={name: fields.factor_text(ppm) for name, ppm in (row.account_factors or {}).items()},
         description=row.description,
         created_at=fields.time_text(row.created_ms),
         **limits.view(row),
     )
-
-
-def _text(factor_ppm: int) -> str:
-    return format_decimal(factor_ppm, decimals=6)
 
 
 async def _account_factors(tx: Tx, given: dict[str, str], own_name: str = "") -> dict[str, int]:

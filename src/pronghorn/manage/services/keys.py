@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, insert, select, update
 
-from pronghorn.accounts import keys
+from pronghorn.accounts import account, keys
 from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import Secrets
 from pronghorn.errors import NotFound
@@ -14,8 +14,8 @@ from pronghorn.kit.money import format_usd
 from pronghorn.ledger import pots
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Mode, Name, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
-from pronghorn.manage.services import accounts, groups, limits
+from pronghorn.manage.paging import Page, Window, fetch, matching
+from pronghorn.manage.services import groups, limits
 from pronghorn.manage.services.limits import Limits, LimitsChange, NewLimits
 from pronghorn.store import Tx, revision
 from pronghorn.store import models as table
@@ -85,14 +85,14 @@ def view(row: Any) -> Key:
         spent_usd=format_usd(row.spent),
         strict=row.is_strict,
         disabled=row.is_disabled,
-        expires_at=None if row.expires_ms is None else fields.time_text(row.expires_ms),
+        expires_at=fields.maybe_time(row.expires_ms),
         created_at=fields.time_text(row.created_ms),
         **limits.view(row),
     )
 
 
 async def create(tx: Tx, act: Act, secrets: Secrets, new: NewKey) -> CreatedKey:
-    await accounts.check(tx, new.account_id)
+    await account.check(tx, new.account_id)
     detail = {name: getattr(new, name) for name in KeyChange.__struct_fields__ if name != "disabled"}
     values = await _columns(tx, act, detail)
     made = keys.new_key(new.mode)
@@ -125,9 +125,7 @@ async def get(tx: Tx, key_id: str) -> Key:
 
 
 async def page(tx: Tx, part: Window, account_id: str | None = None) -> Page[Key]:
-    statement = select(table.Key)
-    if account_id is not None:
-        statement = statement.where(table.Key.account_id == account_id)
+    statement = matching(select(table.Key), (table.Key.account_id, account_id))
     return await fetch(tx, statement, table.Key.created_ms, table.Key.id, part, view)
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import delete, insert, select, update
 
 from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest
-from pronghorn.kit.money import format_decimal
 from pronghorn.ledger.prices import PPM
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Time
@@ -32,9 +31,9 @@ class Markup(Struct):
 
 async def get(tx: Tx) -> Markup:
     rows = (await tx.execute(select(*table.Markup.__table__.columns).order_by(table.Markup.vendor))).all()
-    factors = {row.vendor: _text(row.factor_ppm) for row in rows}
+    factors = {row.vendor: fields.factor_text(row.factor_ppm) for row in rows}
     return Markup(
-        factor=factors.pop(EVERY_VENDOR, _text(PPM)),
+        factor=factors.pop(EVERY_VENDOR, fields.factor_text(PPM)),
         vendors=factors,
         updated_at=fields.time_text(max(row.updated_ms for row in rows)) if rows else None,
     )
@@ -93,7 +92,3 @@ async def _write(tx: Tx, act: Act, vendor: str, factor_ppm: int | None) -> None:
     changed = await tx.execute(update(table.Markup).where(row).values(values))
     if not changed.rowcount:
         await tx.execute(insert(table.Markup).values(vendor=vendor, **values))
-
-
-def _text(factor_ppm: int) -> str:
-    return format_decimal(factor_ppm, decimals=6)

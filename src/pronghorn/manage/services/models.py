@@ -11,7 +11,7 @@ from pronghorn.errors import NotFound
 from pronghorn.ledger.prices import PriceDocument
 from pronghorn.manage import fields
 from pronghorn.manage.fields import DisplayName, Limit, Note, Time
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.manage.services import prices
 from pronghorn.manage.services.prices import ModelPrice
 from pronghorn.store import Tx, revision
@@ -96,11 +96,8 @@ async def _find(tx: Tx, name: str) -> Any:
 
 
 async def page(tx: Tx, part: Window, vendor: str | None = None, retired: bool | None = None) -> Page[Model]:
-    statement = select(table.Model)
-    if vendor is not None:
-        statement = statement.where(table.Model.vendor == vendor)
-    if retired is not None:
-        statement = statement.where(table.Model.is_retired == retired)
+    wanted = (table.Model.vendor, vendor), (table.Model.is_retired, retired)
+    statement = matching(select(table.Model), *wanted)
     rows = await fetch(tx, statement, table.Model.created_ms, table.Model.name, part, lambda row: row)
     by_name = await prices.of(tx, [row.name for row in rows.items])
     return Page([view(row, by_name.get(row.name)) for row in rows.items], rows.next)

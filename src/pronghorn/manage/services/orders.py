@@ -11,7 +11,7 @@ from pronghorn.kit.currency import format_minor
 from pronghorn.kit.money import format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Name, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -97,7 +97,7 @@ def view(row: Any) -> Order:
         reference=row.reference,
         pay_url=row.pay_url if row.status == "open" else None,
         created_at=fields.time_text(row.created_ms),
-        paid_at=None if row.paid_ms is None else fields.time_text(row.paid_ms),
+        paid_at=fields.maybe_time(row.paid_ms),
     )
 
 
@@ -116,9 +116,6 @@ async def get(tx: Tx, order_id: str) -> Order:
 
 
 async def page(tx: Tx, part: Window, account_id: str | None, status: Status | None) -> Page[Order]:
-    statement = select(table.Order)
-    if account_id is not None:
-        statement = statement.where(table.Order.account_id == account_id)
-    if status is not None:
-        statement = statement.where(table.Order.status == status)
+    wanted = (table.Order.account_id, account_id), (table.Order.status, status)
+    statement = matching(select(table.Order), *wanted)
     return await fetch(tx, statement, table.Order.created_ms, table.Order.id, part, view)

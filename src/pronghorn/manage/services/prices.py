@@ -9,7 +9,6 @@ from sqlalchemy import delete, func, insert, select, update
 
 from pronghorn.accounts.act import Act
 from pronghorn.errors import BadRequest, NotFound
-from pronghorn.kit.money import format_decimal
 from pronghorn.ledger import markup
 from pronghorn.ledger.prices import MAX_KIND_CHARACTERS, PriceDocument, Tier, TokenPrices
 from pronghorn.manage import fields
@@ -147,7 +146,7 @@ def _merge(model: str, sources: dict[str, Any], by_vendor: Mapping[str, int]) ->
         effective=held if source == OPERATOR else markup.marked_up(held, markup_ppm),
         source=source,
         list=documents.get(LIST),
-        markup=format_decimal(markup_ppm, decimals=6),
+        markup=fields.factor_text(markup_ppm),
         operator=documents.get(OPERATOR),
         note=sources[source].note,
         updated_at=fields.time_text(sources[source].updated_ms),

@@ -9,7 +9,7 @@ from pronghorn.errors import NotFound
 from pronghorn.kit.money import format_decimal, format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Mode, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -95,7 +95,7 @@ def _explained(line: dict[str, Any]) -> dict[str, Any]:
     if "pico_usd" in line:
         shown["unit_usd"] = format_decimal(line["pico_usd"], decimals=12)
     if "factor_ppm" in line:
-        shown["factor"] = format_decimal(line["factor_ppm"], decimals=6)
+        shown["factor"] = fields.factor_text(line["factor_ppm"])
     if "nano_usd" in line:
         shown["usd"] = format_usd(line["nano_usd"])
     return shown
@@ -111,8 +111,6 @@ async def get(tx: Tx, request_id: str) -> RequestRecord:
 
 
 async def page(tx: Tx, part: Window, filters: dict[str, str | None]) -> Page[RequestRecord]:
-    statement = select(table.Request)
-    for name, value in filters.items():
-        if value is not None:
-            statement = statement.where(FILTERS[name] == value)
+    wanted = ((FILTERS[name], value) for name, value in filters.items())
+    statement = matching(select(table.Request), *wanted)
     return await fetch(tx, statement, table.Request.created_ms, table.Request.id, part, view)

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from sqlalchemy import select
 
+from pronghorn.accounts import account
 from pronghorn.accounts.act import Act
 from pronghorn.commerce import allowances, plans
 from pronghorn.kit.money import format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Name, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
-from pronghorn.manage.services import accounts
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -47,7 +47,7 @@ class Subscription(Struct):
 
 
 async def create(tx: Tx, act: Act, new: NewSubscription) -> Subscription:
-    await accounts.check(tx, new.account_id)
+    await account.check(tx, new.account_id)
     subscription_id = await plans.subscribe(tx, new.account_id, new.plan, new.time_zone, act.now_ms)
     await act.record(
         tx,
@@ -73,13 +73,9 @@ async def get(tx: Tx, subscription_id: str) -> Subscription:
 async def page(
     tx: Tx, part: Window, account_id: str | None, plan: str | None, status: Status | None
 ) -> Page[Subscription]:
-    statement = select(table.Subscription)
-    asked = {"account_id": account_id, "plan": plan, "status": status}
-    for name, value in asked.items():
-        if value is not None:
-            statement = statement.where(getattr(table.Subscription, name) == value)
-    moment, identity = table.Subscription.started_ms, table.Subscription.id
-    found: Page[Any] = await fetch(tx, statement, moment, identity, part, lambda row: row)
+    of = table.Subscription
+    statement = matching(select(of), (of.account_id, account_id), (of.plan, plan), (of.status, status))
+    found: Page[Any] = await fetch(tx, statement, of.started_ms, of.id, part, lambda row: row)
     return Page(await _views(tx, found.items), found.next)
 
 
@@ -112,5 +108,5 @@ def _view(row: Any, amount: int, left: int) -> Subscription:
         period_end=fields.time_text(row.period_end_ms),
         allowance_usd=format_usd(amount),
         left_usd=format_usd(left),
-        cancelled_at=None if row.cancelled_ms is None else fields.time_text(row.cancelled_ms),
+        cancelled_at=fields.maybe_time(row.cancelled_ms),
     )

@@ -10,7 +10,7 @@ from pronghorn.errors import NotFound
 from pronghorn.kit.money import format_usd
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Mode, Note, Time, Usd
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.manage.services import requests
 from pronghorn.store import Tx
 from pronghorn.store import models as table
@@ -102,8 +102,8 @@ def _facts(row: Any) -> dict[str, Any]:
     return {
         "id": row.id,
         "created_at": fields.time_text(row.created_ms),
-        "started_at": _moment(row.started_ms),
-        "finished_at": _moment(row.finished_ms),
+        "started_at": fields.maybe_time(row.started_ms),
+        "finished_at": fields.maybe_time(row.finished_ms),
         "deadline_at": fields.time_text(row.deadline_ms),
         "account_id": row.account_id,
         "key_id": row.key_id,
@@ -128,10 +128,6 @@ def _facts(row: Any) -> dict[str, Any]:
     }
 
 
-def _moment(millis: int | None) -> str | None:
-    return None if millis is None else fields.time_text(millis)
-
-
 async def get(tx: Tx, task_id: str) -> TaskDetail:
     row = await _find(tx, task_id)
     logged = (await tx.execute(select(table.Request).where(table.Request.id == row.request_id))).one_or_none()
@@ -139,10 +135,7 @@ async def get(tx: Tx, task_id: str) -> TaskDetail:
 
 
 async def page(tx: Tx, part: Window, filters: dict[str, str | None]) -> Page[TaskRecord]:
-    statement = _selected()
-    for name, value in filters.items():
-        if value is not None:
-            statement = statement.where(FILTERS[name] == value)
+    statement = matching(_selected(), *((FILTERS[name], value) for name, value in filters.items()))
     return await fetch(tx, statement, table.Task.created_ms, table.Task.id, part, view)
 
 

@@ -12,7 +12,7 @@ from pronghorn.errors import BadRequest, NotFound, Unauthenticated
 from pronghorn.kit.ids import new_id
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Name, Time
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -79,9 +79,7 @@ async def create(tx: Tx, act: Act, secrets: Secrets, user_id: str, name: str) ->
 
 
 async def page(tx: Tx, part: Window, user_id: str | None = None) -> Page[Token]:
-    statement = select(table.Token)
-    if user_id is not None:
-        statement = statement.where(table.Token.user_id == user_id)
+    statement = matching(select(table.Token), (table.Token.user_id, user_id))
     return await fetch(tx, statement, table.Token.created_ms, table.Token.id, part, view)
 
 

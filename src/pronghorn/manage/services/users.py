@@ -11,7 +11,7 @@ from pronghorn.errors import Conflict, NotFound
 from pronghorn.kit.ids import new_id
 from pronghorn.manage import fields
 from pronghorn.manage.fields import DisplayName, Name, Time
-from pronghorn.manage.paging import Page, Window, fetch
+from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.store import Tx
 from pronghorn.store import models as table
 
@@ -86,9 +86,7 @@ async def get(tx: Tx, user_id: str) -> User:
 
 
 async def page(tx: Tx, part: Window, email: str | None = None) -> Page[User]:
-    statement = select(table.User)
-    if email is not None:
-        statement = statement.where(table.User.email == email.lower())
+    statement = matching(select(table.User), (table.User.email, email and email.lower()))
     return await fetch(tx, statement, table.User.created_ms, table.User.id, part, view)
 
 
