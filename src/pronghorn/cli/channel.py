@@ -11,8 +11,9 @@ from pronghorn.cli.command import Disabled, Ended, command, group
 from pronghorn.cli.explaining import CommandFailed
 from pronghorn.cli.installation import Installation
 from pronghorn.cli.server import NotRunning, reached
+from pronghorn.commerce.calendar import time_ms
 from pronghorn.errors import BadRequest
-from pronghorn.manage.fields import time_ms, time_text
+from pronghorn.manage.fields import time_text
 from pronghorn.manage.paging import MAX_LIMIT, Page, Window
 from pronghorn.manage.services import channels
 from pronghorn.manage.services.channel_health import ChannelHealth

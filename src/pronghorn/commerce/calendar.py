@@ -17,6 +17,8 @@ HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
 LAST_MS = 253_370_764_800_000
 """The beginning of the year 9999: a zone still finds a day after it."""
+MAX_TIME_MS = 253_402_214_400_000
+"""The end of the year 9999, less a day: later moments cannot be written down."""
 _STEP_MS = 6 * HOUR_MS
 """No zone changes its clock twice in so short a time."""
 _MONTH = re.compile(r"(20\d\d|19[7-9]\d)-(0[1-9]|1[0-2])", re.ASCII)
@@ -41,10 +43,27 @@ def zone(name: str, param: str = "time_zone") -> ZoneInfo:
         ) from error
 
 
+def time_ms(text: str, param: str) -> int:
+    """ISO 8601, of UTC if it says no zone. Raises `BadRequest`."""
+    try:
+        millis = int(parse_iso(_unescaped(text)) * 1000)
+    except (ValueError, OverflowError) as error:
+        raise BadRequest(
+            f"{param} must be a time in ISO 8601, such as 2030-01-31T12:00:00Z", param=param
+        ) from error
+    if not 0 <= millis <= MAX_TIME_MS:
+        raise BadRequest(f"{param} must lie between the years 1970 and 9999", param=param)
+    return millis
+
+
+def _unescaped(text: str) -> str:
+    """In a query an unescaped `+` of an offset arrives as a blank."""
+    return text.replace(" ", "+") if "T" in text else text
+
+
 def moment_ms(text: str, param: str, in_zone: ZoneInfo) -> int:
     """ISO 8601; a day is its beginning, and what says no zone is in `in_zone`. Raises `BadRequest`."""
-    # In a query an unescaped `+` of an offset arrives as a blank.
-    text = text.replace(" ", "+") if "T" in text else text
+    text = _unescaped(text)
     try:
         moment = datetime.fromisoformat(text)
         millis = round(parse_iso(text) * 1000) if moment.tzinfo else _millis(moment.replace(tzinfo=in_zone))

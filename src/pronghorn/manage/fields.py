@@ -7,8 +7,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from pronghorn.commerce.calendar import time_ms
 from pronghorn.errors import BadRequest
-from pronghorn.kit.clock import iso, parse_iso
+from pronghorn.kit.clock import iso
 from pronghorn.kit.money import format_decimal, parse_usd
 from pronghorn.kit.network import parse_network
 from pronghorn.ledger.prices import PPM, parse_factor
@@ -24,8 +25,6 @@ DisplayName = Annotated[str, msgspec.Meta(max_length=200)]
 Note = Annotated[str, msgspec.Meta(max_length=2000)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
-MAX_TIME_MS = 253_402_214_400_000
-"""The end of the year 9999, less a day: later moments cannot be written down."""
 MAX_PROXY_CHARACTERS = 300
 """Sealed, it becomes longer, and its column holds 500."""
 MAX_FACTOR_PPM = 1_000 * PPM
@@ -77,19 +76,6 @@ def factor(text: str, param: str) -> int:
 
 def factor_text(ppm: int) -> str:
     return format_decimal(ppm, decimals=6)
-
-
-def time_ms(text: str, param: str) -> int:
-    # In a query an unescaped `+` of a zone arrives as a blank.
-    try:
-        millis = int(parse_iso(text.replace(" ", "+") if "T" in text else text) * 1000)
-    except (ValueError, OverflowError) as error:
-        raise BadRequest(
-            f"{param} must be a time in ISO 8601, such as 2030-01-31T12:00:00Z", param=param
-        ) from error
-    if not 0 <= millis <= MAX_TIME_MS:
-        raise BadRequest(f"{param} must lie between the years 1970 and 9999", param=param)
-    return millis
 
 
 def time_text(millis: int) -> str:

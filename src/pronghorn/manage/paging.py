@@ -1,23 +1,21 @@
-"""Pages of a list, newest first. A cursor names the last row seen, so rows that come meanwhile shift nothing."""
+"""Pages of a list, newest first."""
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Select, literal, tuple_
 
+from pronghorn.commerce.calendar import time_ms
 from pronghorn.errors import BadRequest
-from pronghorn.manage.fields import time_ms
 from pronghorn.store import Tx
+from pronghorn.store import cursor as cursors
+from pronghorn.store.cursor import Position
 
 T = TypeVar("T")
-Position = tuple[int, str | int]
-"""When a row was made, and its id."""
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
-_decode = msgspec.json.Decoder(Position).decode
 
 
 class Page(msgspec.Struct, Generic[T]):
@@ -49,7 +47,7 @@ def window(
         limit,
         None if since is None else time_ms(since, "since"),
         None if until is None else time_ms(until, "until"),
-        None if cursor is None else _read_cursor(cursor),
+        None if cursor is None else cursors.read(cursor),
     )
 
 
@@ -68,7 +66,7 @@ async def fetch(
         statement = statement.where(moment < part.until_ms)
     if part.after is not None:
         if not isinstance(part.after[1], identity.type.python_type):
-            raise _bad_cursor()
+            raise cursors.refusal()
         last = tuple_(literal(part.after[0], moment.type), literal(part.after[1], identity.type))
         statement = statement.where(tuple_(moment, identity) < last)
     statement = statement.add_columns(moment.label("page_moment"), identity.label("page_identity"))
@@ -81,21 +79,4 @@ def _next(rows: Sequence[Any], limit: int) -> str | None:
     if len(rows) <= limit:
         return None
     last = rows[limit - 1]
-    text = msgspec.json.encode((last.page_moment, last.page_identity))
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> Position:
-    try:
-        position: Position = _decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise _bad_cursor() from error
-    if any(isinstance(part, int) and abs(part) >= 2**63 for part in position):
-        raise _bad_cursor()
-    return position
-
-
-def _bad_cursor() -> BadRequest:
-    return BadRequest(
-        "cursor is not one that this list gave as `next`; leave it out to begin", param="cursor"
-    )
+    return cursors.write(last.page_moment, last.page_identity)

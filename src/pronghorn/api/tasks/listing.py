@@ -1,30 +1,20 @@
-"""Listing: what a caller asks of the list of tasks, and its pages, newest first.
+"""Listing: what a caller asks of the list of tasks, and its pages, newest first."""
 
-A cursor names the last task seen, so tasks that come meanwhile shift nothing.
-"""
-
-import base64
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, get_args
 
-import msgspec
-
+from pronghorn.commerce.calendar import MAX_TIME_MS, time_ms
 from pronghorn.errors import BadRequest
-from pronghorn.kit.clock import parse_iso
+from pronghorn.store import cursor
+from pronghorn.store.cursor import Position
 from pronghorn.vendors.task import State
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
 MAX_WORD = 80
 """Characters of an id or an action: none of ours is longer."""
-MAX_TIME_MS = 253_402_214_400_000
-"""The end of the year 9999, less a day."""
 STATES: tuple[State, ...] = get_args(State)
 PARAMETERS = ("vendor", "action", "status", "parent_id", "since", "until", "limit", "cursor")
-
-Position = tuple[int, str]
-"""When a task was made, and its id."""
-_decode = msgspec.json.Decoder(Position).decode
 
 
 class Wish(NamedTuple):
@@ -58,10 +48,6 @@ def is_word(text: str) -> bool:
     return 0 < len(text) <= MAX_WORD and text.isascii() and text.isprintable()
 
 
-def cursor(last: Position) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(last)).decode().rstrip("=")
-
-
 def _word(query: Mapping[str, str], name: str) -> str | None:
     text = query.get(name)
     if text is not None and not is_word(text):
@@ -90,19 +76,7 @@ def _states(query: Mapping[str, str]) -> list[str] | None:
 
 def _moment(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name)
-    if text is None:
-        return None
-    # In a query an unescaped `+` of a zone arrives as a blank.
-    text = text.replace(" ", "+") if "T" in text else text
-    try:
-        millis = int(parse_iso(text) * 1000)
-    except (ValueError, OverflowError) as error:
-        raise BadRequest(
-            f"{name} must be a time in ISO 8601, such as 2030-01-31T12:00:00Z", param=name
-        ) from error
-    if not 0 <= millis <= MAX_TIME_MS:
-        raise BadRequest(f"{name} must lie between the years 1970 and 9999", param=name)
-    return millis
+    return None if text is None else time_ms(text, name)
 
 
 def _limit(query: Mapping[str, str]) -> int:
@@ -116,16 +90,8 @@ def _cursor(query: Mapping[str, str]) -> Position | None:
     text = query.get("cursor")
     if text is None:
         return None
-    try:
-        found: Position = _decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise _bad_cursor() from error
-    if not 0 <= found[0] <= MAX_TIME_MS or not is_word(found[1]):
-        raise _bad_cursor()
+    found = cursor.read(text)
+    made_ms, task_id = found
+    if not 0 <= made_ms <= MAX_TIME_MS or not isinstance(task_id, str) or not is_word(task_id):
+        raise cursor.refusal()
     return found
-
-
-def _bad_cursor() -> BadRequest:
-    return BadRequest(
-        "cursor is not one that this list gave as `next`; leave it out to begin", param="cursor"
-    )

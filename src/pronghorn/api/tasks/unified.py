@@ -10,6 +10,7 @@ from pronghorn.convert import errors
 from pronghorn.convert.errors import Rendered
 from pronghorn.errors import BadRequest, NotFound, PronghornError
 from pronghorn.relay.incoming import Sink
+from pronghorn.store import cursor
 from pronghorn.tasks.view import View
 from pronghorn.vendors.task import ENDED
 
@@ -29,7 +30,7 @@ async def list_(asked: Asked) -> Answer:
             return Answer({"items": items, "next": None})
         filters["before"] = (part[-1].created_ms, part[-1].id)
     has_more = await asked.tasks.listed(asked.grant, limit=1, **filters)
-    return Answer({"items": items, "next": listing.cursor(filters["before"]) if has_more else None})
+    return Answer({"items": items, "next": cursor.write(*filters["before"]) if has_more else None})
 
 
 async def show(asked: Asked, task_id: str) -> Answer:
