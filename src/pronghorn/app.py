@@ -160,7 +160,7 @@ async def open_gateway(
         on_change=loader.refresh,
         tasks=lambda: task_service(),
     )
-    portal = PortalContext(database, credit, vault, clock, settings, loader, on_change=loader.refresh)
+    portal = PortalContext(database, clock, loader.refresh, credit, vault, settings, loader)
 
     def build_sockets() -> "sockets.Sockets":
         services = realtime_tab.Services(credit, journal, loader, tokenizer, settings, clock, metrics)

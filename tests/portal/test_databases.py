@@ -99,7 +99,7 @@ def request(request_id: str, account: str, key_id: str, at: int) -> dict[str, An
 
 def context_of(database: Database) -> PortalContext:
     unused = cast(Any, None)
-    return PortalContext(database, unused, SECRETS, FakeClock(), Settings(), unused, on_change=unused)
+    return PortalContext(database, FakeClock(), unused, unused, SECRETS, Settings(), unused)
 
 
 async def test_numbers_are_given_once_also_to_many_at_the_same_moment(filled: Database) -> None:

@@ -1,49 +1,17 @@
 """What the portal works with, handed in by whoever starts it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from pronghorn.accounts.secrets import Secrets
-from pronghorn.kit.clock import Clock
 from pronghorn.ledger.credit import Credit
 from pronghorn.routing import Loader
 from pronghorn.settings import Settings
-from pronghorn.store import Database, Tx
-from pronghorn.store.failures import translated
+from pronghorn.store.transactions import Transactions
 
 
 @dataclass(frozen=True)
-class PortalContext:
-    database: Database
+class PortalContext(Transactions):
     credit: Credit
     secrets: Secrets
-    clock: Clock
     settings: Settings
     loader: Loader
-    on_change: Callable[[], Awaitable[None]]
-    """Called after each committed change of keys, accounts or prices, so that this process looks again at once."""
-
-    @property
-    def now_ms(self) -> int:
-        return int(self.clock.now() * 1000)
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Tx]:
-        with translated():
-            async with self.database.read() as tx:
-                yield tx
-
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Tx]:
-        """For what no request to a model depends on."""
-        with translated():
-            async with self.database.write() as tx:
-                yield tx
-
-    @asynccontextmanager
-    async def change(self) -> AsyncIterator[Tx]:
-        """A write transaction; once it is committed this process is told."""
-        async with self.write() as tx:
-            yield tx
-        await self.on_change()
