@@ -30,6 +30,7 @@ from pronghorn.observability import Metrics
 from pronghorn.portal import PortalContext
 from pronghorn.portal import create_app as create_portal
 from pronghorn.relay import Keeper, Relay, Responses
+from pronghorn.relay.crowd import Crowd
 from pronghorn.relay.idempotency import Idempotency
 from pronghorn.relay.probe import Prober
 from pronghorn.routing import Loader
@@ -126,11 +127,7 @@ async def open_gateway(
     await _claim(database, server, settings)
     folder = settings.data / "journal"
     epoch = await _begin_epoch(database, server, clock, folder)
-    replayed = await posting.post_dead(database, folder, clock, server, epoch)
-    async with database.write() as tx:
-        await pots.reclaim(tx, server, epoch)
-    if replayed:
-        log.info("journal.replayed", records=replayed)
+    await _clear_up(database, folder, clock, server, epoch)
     journal = Journal(folder, server, epoch, settings.journal_sync_ms)
     credit = Credit(database, server, epoch, clock)
     loader = Loader(database, credit, vault, clock, sandbox_url)
@@ -161,47 +158,12 @@ async def open_gateway(
         tasks=lambda: task_service(),
     )
     portal = PortalContext(database, clock, loader.refresh, credit, vault, settings, loader)
-
-    def build_sockets() -> "sockets.Sockets":
-        services = realtime_tab.Services(credit, journal, loader, tokenizer, settings, clock, metrics)
-        return sockets.Sockets(
-            realtime=realtime.Realtime(services),
-            responses=responses,
-            loader=loader,
-            keeper=sockets.SocketKeeper(vault, settings.trusted_proxies, clock),
-            settings=settings,
-            clock=clock,
-        )
-
     idempotency = Idempotency(
         database, keeper, vault, clock, server=server, epoch=epoch, longest_s=settings.total_timeout_s
     )
     doorkeeper = Doorkeeper(vault, settings.trusted_proxies)
 
-    def build_office() -> "task_doors.Office":
-        service = tasks.Tasks(
-            database=database,
-            credit=credit,
-            vault=vault,
-            clock=clock,
-            settings=settings,
-            loader=loader,
-            client=client,
-            journal=journal,
-            metrics=metrics,
-        )
-        return task_doors.Office(
-            tasks=service,
-            loader=loader,
-            doorkeeper=doorkeeper,
-            idempotency=idempotency,
-            settings=settings,
-            clock=clock,
-            crowd=relay.crowd,
-            room=asgi.room,
-        )
-
-    office = OnDemand(build_office)
+    office = OnDemand(lambda: _office(gateway, relay.crowd, doorkeeper, idempotency))
 
     async def task_service() -> "tasks.Tasks":
         return (await office()).tasks
@@ -219,7 +181,7 @@ async def open_gateway(
         manage=OnDemand[Asgi](lambda: create_app(context)),
         portal=OnDemand[Asgi](lambda: create_portal(portal)),
         readiness=lambda: gateway.readiness(),
-        sockets=OnDemand(build_sockets),
+        sockets=OnDemand(lambda: _sockets(gateway)),
         office=office,
     )
     gateway = Gateway(
@@ -243,6 +205,52 @@ async def open_gateway(
         loops.append(prober.watch_forever(settings.probe_s))
     gateway.tasks += [asyncio.get_running_loop().create_task(loop) for loop in loops]
     return gateway
+
+
+def _sockets(gateway: Gateway) -> "sockets.Sockets":
+    services = realtime_tab.Services(
+        gateway.credit,
+        gateway.journal,
+        gateway.loader,
+        gateway.tokenizer,
+        gateway.settings,
+        gateway.clock,
+        gateway.metrics,
+    )
+    return sockets.Sockets(
+        realtime=realtime.Realtime(services),
+        responses=gateway.responses,
+        loader=gateway.loader,
+        keeper=sockets.SocketKeeper(gateway.secrets, gateway.settings.trusted_proxies, gateway.clock),
+        settings=gateway.settings,
+        clock=gateway.clock,
+    )
+
+
+def _office(
+    gateway: Gateway, crowd: Crowd, doorkeeper: Doorkeeper, idempotency: Idempotency
+) -> "task_doors.Office":
+    service = tasks.Tasks(
+        database=gateway.database,
+        credit=gateway.credit,
+        vault=gateway.secrets,
+        clock=gateway.clock,
+        settings=gateway.settings,
+        loader=gateway.loader,
+        client=gateway.client,
+        journal=gateway.journal,
+        metrics=gateway.metrics,
+    )
+    return task_doors.Office(
+        tasks=service,
+        loader=gateway.loader,
+        doorkeeper=doorkeeper,
+        idempotency=idempotency,
+        settings=gateway.settings,
+        clock=gateway.clock,
+        crowd=crowd,
+        room=gateway.asgi.room,
+    )
 
 
 def _server_id(settings: Settings) -> str:
@@ -290,6 +298,15 @@ async def _begin_epoch(database: Database, server: str, clock: Clock, folder: Pa
                 "served since then is not charged"
             )
     return epoch
+
+
+async def _clear_up(database: Database, folder: Path, clock: Clock, server: str, epoch: int) -> None:
+    """What earlier lives of this server left: requests in the journal, and leases."""
+    replayed = await posting.post_dead(database, folder, clock, server, epoch)
+    async with database.write() as tx:
+        await pots.reclaim(tx, server, epoch)
+    if replayed:
+        log.info("journal.replayed", records=replayed)
 
 
 async def _keep_house(gateway: Gateway) -> None:
