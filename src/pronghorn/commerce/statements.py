@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, Select, Text, cast, func, literal, select, union_all
 
-from pronghorn.commerce import calendar
+from pronghorn.commerce import calendar, usage
 from pronghorn.errors import BadRequest, NotFound, PronghornError
 from pronghorn.ledger.repository import account_book
 from pronghorn.store import Tx
@@ -22,7 +22,6 @@ Mode = Literal["live", "test"]
 CHARGE = "charge"
 _AFTER_CHARGE = len(f"{CHARGE}:") + 1
 """Where a request's id begins in the reference of its charge, counted from 1."""
-_IDS_AT_ONCE = 1_000
 
 
 class Movement(NamedTuple):
@@ -114,7 +113,7 @@ async def statement(
         found.kinds(-1),
         _charged(found.charges, "model"),
         keys,
-        await _key_names(tx, [key.name for key in keys]),
+        await usage.titles(tx, Key.id, Key.name, [key.name for key in keys]),
         found.movements(),
     )
     return _checked(made)
@@ -253,12 +252,3 @@ def _charged(rows: Iterable[Any], column: str) -> list[Charged]:
         ]
     found = [Charged(name, *several) for name, several in sums.items()]
     return sorted(found, key=lambda charged: (-charged.amount, charged.name))
-
-
-async def _key_names(tx: Tx, ids: list[str]) -> dict[str, str]:
-    """Those that are still there."""
-    found: dict[str, str] = {}
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        rows = await tx.execute(select(Key.id, Key.name).where(Key.id.in_(ids[start : start + _IDS_AT_ONCE])))
-        found.update((row[0], row[1]) for row in rows)
-    return found

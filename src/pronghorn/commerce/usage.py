@@ -109,11 +109,15 @@ async def _names(tx: Tx, split: Split, ids: list[str]) -> dict[str, str]:
     if split not in _NAMED:
         return {}
     table = _NAMED[split]
-    title = table.email if split == "user" else table.name
+    return await titles(tx, table.id, table.email if split == "user" else table.name, ids)
+
+
+async def titles(tx: Tx, identity: Any, title: Any, ids: Sequence[str]) -> dict[str, str]:
+    """What is called how, of those that are still there."""
     found: dict[str, str] = {}
     for start in range(0, len(ids), _IDS_AT_ONCE):
         some = ids[start : start + _IDS_AT_ONCE]
-        rows = await tx.execute(select(table.id, title).where(table.id.in_(some)))
+        rows = await tx.execute(select(identity, title).where(identity.in_(some)))
         found.update((row[0], row[1]) for row in rows)
     return found
 
