@@ -31,63 +31,28 @@ class ExportFile(Struct):
     bytes: int
 
 
-@command(app, "requests")
-async def requests(
-    on: Installation,
-    format: As = "csv",
-    out: Out = None,
-    from_: From = None,
-    to: To = None,
-    account_id: Only = None,
-    test: TestMode = False,
-    excel: Excel = False,
-) -> ExportFile:
-    """Write the usage log of some days, without `--from` of the last 30."""
-    return await _write(on, _asked(on, "requests", format, from_, to, account_id, test, excel), out)
+def _register(kind: Kind, what: str) -> None:
+    async def export(
+        on: Installation,
+        format: As = "csv",
+        out: Out = None,
+        from_: From = None,
+        to: To = None,
+        account_id: Only = None,
+        test: TestMode = False,
+        excel: Excel = False,
+    ) -> ExportFile:
+        mode: Mode = "test" if test else "live"
+        asked = exports.asked(kind, format, from_, to, account_id, mode, excel, on.act.now_ms)
+        return await _write(on, asked, out)
+
+    export.__doc__ = f"Write {what} of some days, without `--from` of the last 30."
+    command(app, kind)(export)
 
 
-@command(app, "entries")
-async def entries(
-    on: Installation,
-    format: As = "csv",
-    out: Out = None,
-    from_: From = None,
-    to: To = None,
-    account_id: Only = None,
-    test: TestMode = False,
-    excel: Excel = False,
-) -> ExportFile:
-    """Write the ledger's entries of some days, without `--from` of the last 30."""
-    return await _write(on, _asked(on, "entries", format, from_, to, account_id, test, excel), out)
-
-
-@command(app, "usage")
-async def usage(
-    on: Installation,
-    format: As = "csv",
-    out: Out = None,
-    from_: From = None,
-    to: To = None,
-    account_id: Only = None,
-    test: TestMode = False,
-    excel: Excel = False,
-) -> ExportFile:
-    """Write usage by the hour, of some days, without `--from` of the last 30."""
-    return await _write(on, _asked(on, "usage", format, from_, to, account_id, test, excel), out)
-
-
-def _asked(
-    on: Installation,
-    kind: Kind,
-    format: Format,
-    from_: str | None,
-    to: str | None,
-    account_id: str | None,
-    test: bool,
-    excel: bool,
-) -> Export:
-    mode: Mode = "test" if test else "live"
-    return exports.asked(kind, format, from_, to, account_id, mode, excel, on.act.now_ms)
+_register("requests", "the usage log")
+_register("entries", "the ledger's entries")
+_register("usage", "usage by the hour,")
 
 
 async def _write(on: Installation, export: Export, out: str | None) -> ExportFile:
