@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import get
+from litestar.handlers import HTTPRouteHandler
 
 from pronghorn import __version__
 from pronghorn.commerce import orders
@@ -65,33 +66,13 @@ async def uptime() -> Answer:
     return Answer([])
 
 
-@get("/api/notice")
-async def notice(desk: Shared) -> Answer:
-    return await _text(desk.context.settings.data, "notice")
+def _text(path: str, name: str) -> HTTPRouteHandler:
+    @get(path)
+    async def text(desk: Shared) -> Answer:
+        file = desk.context.settings.data / FOLDER / f"{name}.md"
+        return Answer(await asyncio.to_thread(_read, file))
 
-
-@get("/api/about")
-async def about(desk: Shared) -> Answer:
-    return await _text(desk.context.settings.data, "about")
-
-
-@get("/api/home_page_content")
-async def home(desk: Shared) -> Answer:
-    return await _text(desk.context.settings.data, "home")
-
-
-@get("/api/user-agreement")
-async def user_agreement(desk: Shared) -> Answer:
-    return await _text(desk.context.settings.data, "user-agreement")
-
-
-@get("/api/privacy-policy")
-async def privacy_policy(desk: Shared) -> Answer:
-    return await _text(desk.context.settings.data, "privacy-policy")
-
-
-async def _text(data: Path, name: str) -> Answer:
-    return Answer(await asyncio.to_thread(_read, data / FOLDER / f"{name}.md"))
+    return text
 
 
 def _read(path: Path) -> str:
@@ -160,9 +141,9 @@ handlers = [
     status,
     setup,
     uptime,
-    notice,
-    about,
-    home,
-    user_agreement,
-    privacy_policy,
+    _text("/api/notice", "notice"),
+    _text("/api/about", "about"),
+    _text("/api/home_page_content", "home"),
+    _text("/api/user-agreement", "user-agreement"),
+    _text("/api/privacy-policy", "privacy-policy"),
 ]

@@ -9,7 +9,7 @@ from pronghorn.portal.given import Asking, Wanted
 
 @get(["/api/mj/self", "/api/task/self"])
 async def tasks(caller: Asking, filters: Wanted) -> Answer:
-    """No request lives on after its answer."""
+    """They are listed by `GET /v1/tasks`, which takes a key of the account."""
     return filters.part().of([], 0)
 
 
