@@ -26,8 +26,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CALL = NANO_PER_USD // 1_000
 HOUR = 3_600
-ALMOST = 0.2
-"""Seconds before the turn of an hour."""
 
 
 class WallClock(SystemClock):

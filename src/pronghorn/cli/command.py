@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -134,12 +134,9 @@ def _check_text(given: dict[str, Any]) -> None:
         raise BadRequest("what was typed is not UTF-8 text; set the terminal to UTF-8") from error
 
 
-def _run(work: Callable[[], Awaitable[Any]]) -> Any:
-    async def awaited() -> Any:
-        return await work()
-
+def _run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     try:
-        return asyncio.run(awaited())
+        return asyncio.run(work())
     except PronghornError as error:
         message = error.message
     except SettingsError as error:

@@ -31,7 +31,6 @@ class Companion:
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
-        self._is_spawned = asyncio.Event()
         self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The first port that it announces on its standard output."""
 

@@ -1,6 +1,7 @@
 """`pronghorn serve`: the server alone, for a fleet whose workers run elsewhere."""
 
 import socket
+from collections.abc import Awaitable, Callable
 
 import typer
 
@@ -51,7 +52,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         await database.close()
 
 
-def _announce(url: str):  # type: ignore[no-untyped-def]
+def _announce(url: str) -> Callable[[], Awaitable[None]]:
     async def announce() -> None:
         typer.echo(f"The server listens on {url}")
 
