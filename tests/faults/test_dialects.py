@@ -811,6 +811,18 @@ async def test_functions_of_newer_models_are_asked_for_as_responses(
         await case.assert_invariants()
 
 
+async def test_the_least_that_responses_can_be_asked_for_is_held(gateway: Gateway) -> None:
+    """Sixteen tokens, also where the caller wants ten."""
+    case = await gateway.case(f"{gateway.upstream.url}/openai/v1", vendor="azure", alias="gpt-5.6")
+    gateway.upstream.plays(*good("responses", is_stream=False))
+    for limit in (10, 16):
+        body = ask(case, "messages", is_stream=False, tools=TOOLS["messages"], max_tokens=limit)
+        assert_complete("messages", await case.call(body), is_stream=False)
+    assert {seen.json()["max_output_tokens"] for seen in gateway.upstream.seen} == {16}
+    assert len({row.hold for row in await case.rows()}) == 1
+    await case.assert_invariants()
+
+
 # Responses that are remembered
 
 

@@ -4,7 +4,7 @@ from pronghorn.convert.dialect import Dialect
 from pronghorn.convert.responses.reply_in import read_reply
 from pronghorn.convert.responses.reply_out import write_reply
 from pronghorn.convert.responses.request_in import read_request
-from pronghorn.convert.responses.request_out import takes_url, write_request
+from pronghorn.convert.responses.request_out import takes_url, tokens_beyond, write_request
 from pronghorn.convert.responses.stream_in import Reader
 from pronghorn.convert.responses.stream_out import Writer
 
@@ -46,6 +46,7 @@ dialect = Dialect(
     read_request=read_request,
     write_request=write_request,
     takes_url=takes_url,
+    thinking_tokens=tokens_beyond,
     read_reply=read_reply,
     write_reply=write_reply,
     reader=Reader,

@@ -20,6 +20,12 @@ def takes_url(media: Media, target: Target) -> bool:
     return media.kind in ("image", "document") and media.url.startswith(("http://", "https://"))
 
 
+def tokens_beyond(turn: Turn, target: Target) -> int:
+    """The least that can be asked for may be more than the caller's own limit."""
+    asked = turn.max_output_tokens
+    return 0 if asked is None else max(0, _LEAST_OUTPUT_TOKENS - asked)
+
+
 def write_request(turn: Turn, target: Target, lost: Losses) -> Json:
     instructions, items = write_messages(turn.messages, lost)
     body: Json = {"model": target.model}
