@@ -125,7 +125,7 @@ def name_of_task(given: Any) -> str:
     if isinstance(given, list):
         given = given[0] if given else None
     found = given.get("task_id") if isinstance(given, dict) else given
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return str(found) if found and isinstance(found, str | int) and found is not True else ""
 
 
 def _taken(wanted: Submission, given: str) -> Accepted:

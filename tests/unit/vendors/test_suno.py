@@ -91,6 +91,8 @@ def success(data: Any, code: Any = "success") -> dict[str, Any]:
         (wanted("lyrics"), {"task_id": TASK, "status": "queued"}, Accepted(TASK)),
         # Taken, and nobody knows as what.
         (wanted(), success(None), Accepted("")),
+        (wanted(), success(0), Accepted("")),
+        (wanted(), success(True), Accepted("")),
         (wanted(), success({}), Accepted("")),
         (
             wanted(),
