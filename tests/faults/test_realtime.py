@@ -535,6 +535,10 @@ async def test_a_transcript_is_billed_at_the_price_of_its_own_model(
         await talk.say("session.update", event_id="mine", session=hears)
         error = await talk.error()
         assert (error["code"], error["event_id"]) == ("model_not_found", "mine")
+        hears["audio"]["input"]["transcription"] = {"language": "en"}  # by a model of the vendor's choice
+        await talk.say("session.update", event_id="mine", session=hears)
+        error = await talk.error()
+        assert (error["param"], error["event_id"]) == ("session.audio.input.transcription.model", "mine")
         hears["audio"]["input"]["transcription"]["model"] = writer.model
         await talk.say("session.update", session=hears)
         await talk.until("conversation.item.input_audio_transcription.completed")

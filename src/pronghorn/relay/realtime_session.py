@@ -200,10 +200,10 @@ class Session:
         if audio.input is not None:
             if audio.input.format is not None:
                 tab.heard_bytes_per_s = usages.bytes_per_s(audio.input.format)
-            if audio.input.transcription is not None and (name := audio.input.transcription.model):
-                upstream = self._transcriber(name)
-                tab.transcription_model = name
-                if upstream != name:
+            if audio.input.transcription is not None:
+                given = audio.input.transcription.model
+                tab.transcription_model, upstream = self._transcriber(given or tab.transcription_model)
+                if given and upstream != given:
                     changes["transcription"] = upstream
         if audio.output is not None and audio.output.format is not None:
             tab.spoken_bytes_per_s = usages.bytes_per_s(audio.output.format)
@@ -216,12 +216,14 @@ class Session:
             document["session"]["audio"]["input"]["transcription"]["model"] = changes["transcription"]
         return msgspec.json.encode(document).decode()
 
-    def _transcriber(self, name: str) -> str:
-        """The vendor's name of the model that is to write down what is heard. Raises `BadRequest`."""
+    def _transcriber(self, name: str) -> tuple[str, str]:
+        """The model that is to write down what is heard: our name and the vendor's. Raises `BadRequest`."""
         exchange = self._exchange
         grant, channel = exchange.grant, exchange.channel
         assert channel is not None
         where = "session.audio.input.transcription.model"
+        if not name:
+            raise BadRequest(f"`{where}` must say which model writes down what is heard", param=where)
         model = self._services.loader.snapshot.models.get(name)
         if model is None:
             raise BadRequest(
@@ -235,7 +237,7 @@ class Session:
                 param=where,
                 code="model_price_missing",
             )
-        return channel.models.get(name, name)
+        return name, channel.models.get(name, name)
 
     # From the vendor
 
