@@ -14,7 +14,8 @@ from typing import Any
 
 ENCODING = "o200k_base"
 MAX_COUNTED_CHARACTERS = 8_000_000
-PIECE_CHARACTERS = 500_000
+PIECE_CHARACTERS = 50_000
+"""At most four bytes each, and no more tokens than bytes: the library takes no more than 200,000 tokens at once."""
 
 
 class Tokenizer:
@@ -44,7 +45,7 @@ class Tokenizer:
 
 
 def _count(text: str) -> int:
-    """In pieces: the library takes no text of a million characters. A cut adds a token at the very most."""
+    """In pieces. A cut adds a token at the very most."""
     plain = text.encode("utf-8", "replace").decode()
     pieces = (plain[start : start + PIECE_CHARACTERS] for start in range(0, len(plain), PIECE_CHARACTERS))
     return sum(len(_encoding().encode_ordinary(piece)) for piece in pieces)

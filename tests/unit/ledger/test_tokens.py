@@ -22,7 +22,9 @@ async def test_a_text_beyond_the_cap_is_counted_in_bytes() -> None:
 @pytest.mark.parametrize(
     ("text", "low", "high"),
     [
-        ("hello " * 200_000, 200_000, 200_010),  # longer than the library takes at once
+        ("中国的" * 100_000, 100_000, 300_000),  # and so is this, with fewer characters
+        ("\U0010fffd" * 100_000, 300_000, 400_000),
+        ("hello " * 200_000, 200_000, 200_024),  # longer than the library takes at once
         ("say <|endoftext|> twice", 6, 12),  # what a caller writes is text, never a control token
         ("\ud800 half of a pair", 4, 12),
     ],
