@@ -185,6 +185,14 @@ def test_a_sandbox_whose_server_ended_while_it_started_blames_no_port() -> None:
         assert process.stderr.read() == ""
 
 
+def test_a_process_starts_without_a_standard_error() -> None:
+    command = ["sh", "-c", 'exec "$0" -m pronghorn sandbox --port 0 2>&-', sys.executable]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "listens on port" in process.stdout.readline()
+        process.terminate()
+
+
 async def test_a_worker_that_cannot_post_at_its_end_leaves_that_to_the_next_one(tmp_path: Path) -> None:
     segment = tmp_path / "journal" / "s1-00000001-000001.journal"
     segment.parent.mkdir()

@@ -1,8 +1,10 @@
 """Logs: one event a line on standard error, for people on a terminal, as JSON elsewhere."""
 
 import logging
+import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO, cast
 
 import structlog
@@ -25,6 +27,9 @@ class _Forgiving:
 
 def configure(level: str = "INFO") -> None:
     """Call it once, before anything is logged."""
+    if sys.stderr is None:
+        # Closed by whoever started us: what is opened next would stand in its place, and be written to as a log.
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     is_terminal = sys.stderr.isatty()
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer(colors=True) if is_terminal else structlog.processors.JSONRenderer()
