@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 from tests.portal.stand import Site, data, refused
 
 from pronghorn.kit.money import parse_usd
@@ -203,6 +203,20 @@ async def test_a_made_key_is_in_no_later_answer_and_in_no_audit(site: Site) -> N
         assert secret not in (await browser.get(path)).text
     assert secret not in str(await site.manage("/audit?limit=1000"))
     assert secret[11:-4] not in str(await site.manage("/keys?limit=1000"))
+
+
+async def test_the_audit_has_each_limit_that_is_lifted_and_each_budget_that_goes(site: Site) -> None:
+    browser, number = await owner(site, "kay")
+    body = {"id": number, "name": "k", "remain_quota": 500_000}
+    await data(browser, "/api/token/", "PUT", json=body)
+    await data(browser, "/api/token/", "PUT", json={**body, "unlimited_quota": True})
+    async with site.gateway.database.write() as tx:
+        budget = {"scope": "key", "subject": "key_kay", "mode": "live", "period": "day", "time_zone": "UTC"}
+        await tx.execute(insert(tables.Budget).values(id="bud_kay", amount=1, created_ms=0, **budget))
+    await data(browser, f"/api/token/{number}", "DELETE")
+    revoked, lifted, *_ = (await site.manage("/audit?subject=key_kay"))["items"]
+    assert (lifted["action"], lifted["detail"]) == ("key.change", {"budget": None})
+    assert (revoked["action"], revoked["detail"]["budgets"]) == ("key.revoke", "bud_kay")
 
 
 async def test_several_are_deleted_all_or_none(site: Site) -> None:

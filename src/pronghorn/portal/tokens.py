@@ -10,21 +10,18 @@ from typing import Annotated, Any
 import msgspec
 from litestar import delete, get, post, put
 from litestar.params import FromPath
-from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy import delete as delete_from
+from sqlalchemy import ColumnElement, func, select
 
-from pronghorn.accounts import keys
 from pronghorn.accounts.act import Act
+from pronghorn.commerce import issuing
 from pronghorn.errors import BadRequest, Conflict, NotFound
-from pronghorn.kit.ids import new_id
-from pronghorn.ledger import pots
 from pronghorn.portal import numbers, token_fields
 from pronghorn.portal.answer import Answer, Part, body
 from pronghorn.portal.caller import AccountOf, AnyRequest, Caller
 from pronghorn.portal.desk import Desk
 from pronghorn.portal.given import Asking, Shared, Wanted
 from pronghorn.portal.token_fields import DISABLED, ENABLED, Given
-from pronghorn.store import Tx, revision
+from pronghorn.store import Tx
 from pronghorn.store.models import Key
 
 MAX_KEYS = 1_000
@@ -75,29 +72,13 @@ async def create(request: AnyRequest, desk: Shared, caller: Asking) -> Answer:
     account, given = caller.managed(), await body(request, Given)
     context = desk.context
     values = token_fields.columns(given, account, context.now_ms)
-    made, key_id = keys.new_key("live"), new_id("key")
     act = Act(f"user:{caller.user_id}", context.now_ms)
     async with context.change() as tx:
         await _check_room(tx, account)
-        await tx.execute(
-            insert(Key).values(
-                id=key_id,
-                account_id=account.id,
-                mode="live",
-                hint=made.hint,
-                hash=keys.keyed_hash(context.secrets.hash_key, made.secret),
-                spent=0,
-                is_strict=False,
-                is_disabled=False,
-                created_ms=context.now_ms,
-                **values,
-            )
-        )
-        await act.record(tx, "key.create", key_id, account_id=account.id, mode="live", **_told(values))
-        await revision.bump(tx)
+        key_id, secret = await issuing.issue(tx, act, context.secrets, account.id, "live", values, values)
         row = await _row(tx, account, key_id)
     number = (await desk.numbers.of(context, [key_id]))[key_id]
-    return Answer({**token_fields.shown(row, number, caller, context.now_ms), "key": made.secret})
+    return Answer({**token_fields.shown(row, number, caller, context.now_ms), "key": secret})
 
 
 @put("/api/token")
@@ -113,12 +94,7 @@ async def change(request: AnyRequest, desk: Shared, caller: Asking, filters: Wan
         else:
             values = token_fields.columns(given, account, context.now_ms, row)
         changed = {name: value for name, value in values.items() if getattr(row, name) != value}
-        if changed:
-            if changed.get("budget") is not None:
-                await pots.recount(tx, row.id)
-            await tx.execute(update(Key).where(Key.id == row.id).values(changed))
-            await act.record(tx, "key.change", row.id, **_told(changed))
-            await revision.bump(tx)
+        await issuing.change(tx, act, row.id, changed, changed)
         row = await _row(tx, account, row.id)
     return Answer(token_fields.shown(row, given.id, caller, context.now_ms))
 
@@ -127,7 +103,8 @@ async def change(request: AnyRequest, desk: Shared, caller: Asking, filters: Wan
 async def revoke(desk: Shared, caller: Asking, number: FromPath[int]) -> Answer:
     account = caller.managed()
     async with desk.context.change() as tx:
-        await _revoke(tx, Act(f"user:{caller.user_id}", desk.context.now_ms), account, number)
+        act = Act(f"user:{caller.user_id}", desk.context.now_ms)
+        await issuing.revoke(tx, act, await _own(tx, account, number))
     return Answer()
 
 
@@ -137,8 +114,9 @@ async def revoke_several(request: AnyRequest, desk: Shared, caller: Asking) -> A
     account, given = caller.managed(), await body(request, Several)
     several = set(given.ids)
     async with desk.context.change() as tx:
+        act = Act(f"user:{caller.user_id}", desk.context.now_ms)
         for number in sorted(several):
-            await _revoke(tx, Act(f"user:{caller.user_id}", desk.context.now_ms), account, number)
+            await issuing.revoke(tx, act, await _own(tx, account, number))
     return Answer(len(several))
 
 
@@ -184,18 +162,6 @@ def _switched(row: Any, status: int, now_ms: int) -> dict[str, Any]:
     if status == ENABLED and token_fields.failing(row, now_ms):
         raise Conflict("this token is expired or exhausted; change expired_time or remain_quota first")
     return {"is_disabled": status == DISABLED}
-
-
-async def _revoke(tx: Tx, act: Act, account: AccountOf, number: int) -> None:
-    row = await _own(tx, account, number)
-    await pots.remove_budgets(tx, "key", row.id)
-    await tx.execute(delete_from(Key).where(Key.id == row.id))
-    await act.record(tx, "key.revoke", row.id, account_id=account.id, name=row.name, hint=row.hint)
-    await revision.bump(tx)
-
-
-def _told(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 handlers = [list_, search, auto_groups, show, create, change, revoke, revoke_several, reveal]

@@ -3,21 +3,20 @@
 from typing import Any
 
 from msgspec import UNSET, UnsetType
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import select
 
-from pronghorn.accounts import account, keys
+from pronghorn.accounts import account
 from pronghorn.accounts.act import Act
 from pronghorn.accounts.secrets import Secrets
+from pronghorn.commerce import issuing
 from pronghorn.errors import NotFound
-from pronghorn.kit.ids import new_id
 from pronghorn.kit.money import format_usd
-from pronghorn.ledger import pots
 from pronghorn.manage import fields
 from pronghorn.manage.fields import Mode, Name, Time, Usd
 from pronghorn.manage.paging import Page, Window, fetch, matching
 from pronghorn.manage.services import groups, limits
 from pronghorn.manage.services.limits import Limits, LimitsChange, NewLimits
-from pronghorn.store import Tx, revision
+from pronghorn.store import Tx
 from pronghorn.store import models as table
 
 
@@ -95,26 +94,9 @@ async def create(tx: Tx, act: Act, secrets: Secrets, new: NewKey) -> CreatedKey:
     await account.check(tx, new.account_id)
     detail = {name: getattr(new, name) for name in KeyChange.__struct_fields__ if name != "disabled"}
     values = await _columns(tx, act, detail)
-    made = keys.new_key(new.mode)
-    key_id = new_id("key")
-    await tx.execute(
-        insert(table.Key).values(
-            id=key_id,
-            account_id=new.account_id,
-            mode=new.mode,
-            hint=made.hint,
-            hash=keys.keyed_hash(secrets.hash_key, made.secret),
-            spent=0,
-            is_disabled=False,
-            created_ms=act.now_ms,
-            **values,
-        )
-    )
-    given = {name: value for name, value in detail.items() if value is not None}
-    await act.record(tx, "key.create", key_id, account_id=new.account_id, mode=new.mode, **given)
-    await revision.bump(tx)
+    key_id, secret = await issuing.issue(tx, act, secrets, new.account_id, new.mode, values, detail)
     stored = await get(tx, key_id)
-    return CreatedKey(key=made.secret, **{name: getattr(stored, name) for name in Key.__struct_fields__})
+    return CreatedKey(key=secret, **{name: getattr(stored, name) for name in Key.__struct_fields__})
 
 
 async def get(tx: Tx, key_id: str) -> Key:
@@ -132,25 +114,12 @@ async def page(tx: Tx, part: Window, account_id: str | None = None) -> Page[Key]
 async def change(tx: Tx, act: Act, key_id: str, patch: KeyChange) -> Key:
     await get(tx, key_id)
     detail = fields.given(patch)
-    values = await _columns(tx, act, detail)
-    if values.get("budget") is not None:
-        await pots.recount(tx, key_id)
-    if values:
-        await tx.execute(update(table.Key).where(table.Key.id == key_id).values(values))
-        await act.record(tx, "key.change", key_id, **detail)
-        await revision.bump(tx)
+    await issuing.change(tx, act, key_id, await _columns(tx, act, detail), detail)
     return await get(tx, key_id)
 
 
 async def revoke(tx: Tx, act: Act, key_id: str) -> None:
-    """The key is gone for good; its ledger entries and usage log stay."""
-    key = await get(tx, key_id)
-    await tx.execute(delete(table.Key).where(table.Key.id == key_id))
-    detail = {"account_id": key.account_id, "name": key.name, "hint": key.hint}
-    if gone := await pots.remove_budgets(tx, "key", key_id):
-        detail["budgets"] = ", ".join(gone)
-    await act.record(tx, "key.revoke", key_id, **detail)
-    await revision.bump(tx)
+    await issuing.revoke(tx, act, await get(tx, key_id))
 
 
 async def _columns(tx: Tx, act: Act, given: dict[str, Any]) -> dict[str, Any]:
