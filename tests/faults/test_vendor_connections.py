@@ -1,6 +1,7 @@
 """Deadlines towards a vendor hold, connections are kept and shared, and a stale one is replaced where that is safe."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.faults.upstream import ScriptedUpstream, completion, whole
@@ -171,3 +172,22 @@ async def test_an_answer_that_was_released_ends_nothing_any_more() -> None:
             assert answer._connection.uses == 2
     finally:
         await upstream.close()
+
+
+async def test_an_answer_is_heard_though_its_vendor_reads_no_more_of_an_upload() -> None:
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Large\r\ncontent-length: 2\r\n\r\n{}")
+        await asyncio.Event().wait()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(2**20)
+
+    async with listening(hasty) as port, client() as asked, asyncio.timeout(2):
+        origin, _ = parse(f"http://127.0.0.1:{port}")
+        call = Call(origin, request_head(origin, b"/"), upload=endless())
+        answer = await asked.send(call, DEADLINES, whole=True, limit=LIMIT)
+        assert (answer.status, await answer.whole()) == (413, b"{}")
+        answer.release()
+        assert asked.open_connections() == 0

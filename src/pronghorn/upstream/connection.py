@@ -118,8 +118,8 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.write(data)
 
     async def drained(self) -> None:
-        """Wait until the vendor has taken enough of what was written."""
-        if self._writes_paused and self.error is None:
+        """Wait until the vendor has taken enough of what was written, or has answered and may take no more."""
+        if self._writes_paused and self.error is None and not self.has_head:
             self._write_waiter = self._loop.create_future()
             await self._write_waiter
 
@@ -163,8 +163,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is not None:
             self.transport.abort()
         self._wake()
-        if self._write_waiter is not None and not self._write_waiter.done():
-            self._write_waiter.set_result(None)
+        self._wake_writer()
 
     def is_reusable(self) -> bool:
         return (
@@ -188,6 +187,10 @@ class Connection(asyncio.BufferedProtocol):
             told()
         elif self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
+
+    def _wake_writer(self) -> None:
+        if self._write_waiter is not None and not self._write_waiter.done():
+            self._write_waiter.set_result(None)
 
     # What the event loop calls
 
@@ -251,8 +254,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._writes_paused = False
-        if self._write_waiter is not None and not self._write_waiter.done():
-            self._write_waiter.set_result(None)
+        self._wake_writer()
 
     # What the parser calls
 
@@ -278,6 +280,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.status = status
         self.has_head = True
+        self._wake_writer()
         length = chunked = False
         for name, value in self.headers:
             if name == b"content-length":
