@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from litestar import Request
 from sqlalchemy import case, select
 
+from pronghorn.accounts.act import Act
 from pronghorn.errors import AccessDenied, Unauthenticated
 from pronghorn.portal import session
 from pronghorn.portal.context import PortalContext
@@ -69,6 +70,9 @@ class Caller(NamedTuple):
         if account.role not in MANAGERS:
             raise AccessDenied("members of an account may read; its owners and admins may change things")
         return account
+
+    def act(self, now_ms: int) -> Act:
+        return Act(f"user:{self.user_id}", now_ms)
 
     def check_session(self) -> str:
         if self.session_id is None:

@@ -55,7 +55,7 @@ async def show(desk: Shared, caller: Asking) -> Answer:
 async def change(request: AnyRequest, desk: Shared, caller: Asking) -> Answer:
     given = await body(request, Change)
     password_hash = await _new_password_hash(desk, caller, given) if given.password else ""
-    act = Act(f"user:{caller.user_id}", desk.context.now_ms)
+    act = caller.act(desk.context.now_ms)
     async with desk.context.write() as tx:
         if given.display_name:
             await _rename(tx, act, caller, given.display_name)
@@ -68,7 +68,7 @@ async def change(request: AnyRequest, desk: Shared, caller: Asking) -> Answer:
 async def new_access_token(desk: Shared, caller: Asking) -> Answer:
     """Given this once; the one before ends."""
     context = desk.context
-    act = Act(f"user:{caller.user_id}", context.now_ms)
+    act = caller.act(context.now_ms)
     async with context.write() as tx:
         user = (await tx.execute(select(User.id, User.password_hash).where(User.id == caller.user_id))).one()
         token = await session.new_token(tx, context.secrets, user, context.now_ms)

@@ -10,7 +10,6 @@ import msgspec
 from litestar import get, post, put
 from sqlalchemy import select
 
-from pronghorn.accounts.act import Act
 from pronghorn.commerce import allowances, epay, plans, purchases, stripe_checkout
 from pronghorn.commerce.orders import Placed
 from pronghorn.commerce.orders import Wanted as WantedOrder
@@ -78,7 +77,7 @@ async def balance_pay(request: AnyRequest, desk: Shared, caller: Asking) -> Answ
     plan = await _named(desk, given.plan_id)
     # What this server has leased and not held is called back first: it is free, too.
     await context.credit.give_back(context.credit.purse(account.id, "live"))
-    act = Act(f"user:{caller.user_id}", context.now_ms)
+    act = caller.act(context.now_ms)
     async with context.write() as tx:
         bought = await purchases.from_balance(tx, act, account.id, plan, key)
     return Answer({"trade_no": bought.order_id, "plan_id": given.plan_id, "plan": plan})

@@ -12,7 +12,6 @@ from litestar import delete, get, post, put
 from litestar.params import FromPath
 from sqlalchemy import ColumnElement, func, select
 
-from pronghorn.accounts.act import Act
 from pronghorn.commerce import issuing
 from pronghorn.errors import BadRequest, Conflict, NotFound
 from pronghorn.portal import numbers, token_fields
@@ -72,7 +71,7 @@ async def create(request: AnyRequest, desk: Shared, caller: Asking) -> Answer:
     account, given = caller.managed(), await body(request, Given)
     context = desk.context
     values = token_fields.columns(given, account, context.now_ms)
-    act = Act(f"user:{caller.user_id}", context.now_ms)
+    act = caller.act(context.now_ms)
     async with context.change() as tx:
         await _check_room(tx, account)
         key_id, secret = await issuing.issue(tx, act, context.secrets, account.id, "live", values, values)
@@ -86,7 +85,7 @@ async def change(request: AnyRequest, desk: Shared, caller: Asking, filters: Wan
     """With `status_only` the key is switched on or off and stays as it is otherwise."""
     account, given = caller.managed(), await body(request, Given)
     context = desk.context
-    act = Act(f"user:{caller.user_id}", context.now_ms)
+    act = caller.act(context.now_ms)
     async with context.change() as tx:
         row = await _own(tx, account, given.id)
         if filters.text("status_only"):
@@ -103,7 +102,7 @@ async def change(request: AnyRequest, desk: Shared, caller: Asking, filters: Wan
 async def revoke(desk: Shared, caller: Asking, number: FromPath[int]) -> Answer:
     account = caller.managed()
     async with desk.context.change() as tx:
-        act = Act(f"user:{caller.user_id}", desk.context.now_ms)
+        act = caller.act(desk.context.now_ms)
         await issuing.revoke(tx, act, await _own(tx, account, number))
     return Answer()
 
@@ -114,7 +113,7 @@ async def revoke_several(request: AnyRequest, desk: Shared, caller: Asking) -> A
     account, given = caller.managed(), await body(request, Several)
     several = set(given.ids)
     async with desk.context.change() as tx:
-        act = Act(f"user:{caller.user_id}", desk.context.now_ms)
+        act = caller.act(desk.context.now_ms)
         for number in sorted(several):
             await issuing.revoke(tx, act, await _own(tx, account, number))
     return Answer(len(several))

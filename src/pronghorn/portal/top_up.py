@@ -9,7 +9,6 @@ import msgspec
 from litestar import get, post
 from sqlalchemy import func, select
 
-from pronghorn.accounts.act import Act
 from pronghorn.commerce import codes, epay, orders, purchases, stripe_checkout
 from pronghorn.commerce.orders import Wanted as WantedOrder
 from pronghorn.errors import BadRequest
@@ -73,7 +72,7 @@ async def redeem(request: AnyRequest, desk: Shared, caller: Asking) -> Answer:
     account, given = caller.wallet(), await body(request, Redeem)
     context = desk.context
     desk.codes.take(context.clock.monotonic(), caller.user_id)
-    act = Act(f"user:{caller.user_id}", context.now_ms)
+    act = caller.act(context.now_ms)
     async with context.write() as tx:
         done = await codes.redeem(tx, act, context.secrets, given.key, account.id, user_id=caller.user_id)
     desk.codes.give_back(caller.user_id)
@@ -136,7 +135,7 @@ async def _place(desk: Desk, caller: Caller, given: Pay, provider: str, method: 
 async def place(desk: Desk, caller: Caller, wanted: WantedOrder) -> orders.Placed:
     context = desk.context
     with translated():
-        act = Act(f"user:{caller.user_id}", context.now_ms)
+        act = caller.act(context.now_ms)
         return await orders.place(context.database, context.settings, act, wanted)
 
 
