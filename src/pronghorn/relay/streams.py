@@ -3,6 +3,7 @@
 A reader keeps no clock and no socket. It raises `UpstreamError` for an event that is an error or makes no sense.
 """
 
+import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,6 +61,10 @@ class Said:
         return "".join((*self._blocks, *self._parts))
 
 
+_NAMED_ERROR = re.compile(rb"(?:^|[\r\n])event: ?error[\r\n]")
+"""Some servers name the event so, and its data have a message alone."""
+
+
 class CompletionReader:
     """Chat and text completions: chunks, then `[DONE]`."""
 
@@ -90,6 +95,8 @@ class CompletionReader:
         if chunk.usage is not None and (found := reading.normal_usage(chunk.usage)) is not None:
             self._count(found)
         if not chunk.choices:
+            if _NAMED_ERROR.search(event):
+                raise UpstreamError("the vendor reported an error inside its stream")
             return chunk.usage is None or not self.hides_usage
         for choice in chunk.choices:
             if choice.finish_reason:

@@ -198,6 +198,8 @@ BAD = [
     [
         *BAD,
         b'data: {"error":"text","choices":[]}\n\n',
+        b'event: error\ndata: {"message":"overloaded"}\n\n',
+        b'id: 1\r\nevent:error\r\ndata: {"code":500}\r\n\r\n',
         delta("error"),
         delta("network_error", content="y"),
         delta("insufficient_system_resource"),
