@@ -1,11 +1,14 @@
 """Forwarded: who really called, when reverse proxies stand before us."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from pronghorn.kit.network import parse_network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([^\]]*)\](?::[0-9]+)?")
 
 
 class Forwarded:
@@ -18,7 +21,7 @@ class Forwarded:
         """The last address in `X-Forwarded-For` that none of our own proxies has; `peer` if it is no proxy."""
         if not self._is_proxy(peer):
             return peer
-        for hop in reversed([hop for hop in forwarded.split(",") if hop.strip()]):
+        for hop in map(_without_port, reversed([hop for hop in forwarded.split(",") if hop.strip()])):
             address = read_address(hop)
             if address is None:
                 return peer  # nothing before it can be believed either
@@ -29,6 +32,12 @@ class Forwarded:
     def _is_proxy(self, text: str) -> bool:
         address = read_address(text)
         return address is not None and any(address in proxy for proxy in self._proxies)
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies, such as Azure's gateways, write the caller's port, too."""
+    found = _WITH_PORT.fullmatch(hop.strip())
+    return hop if found is None else found[1] or found[2]
 
 
 def read_address(text: str) -> Address | None:

@@ -167,6 +167,10 @@ def test_a_foreign_address() -> None:
         ("::1", "2001:db8::9", ("::1", "10.0.0.0/8"), "2001:db8::9"),
         ("::ffff:10.0.0.1", "203.0.113.9", ("10.0.0.0/8",), "203.0.113.9"),  # as a dual-stack socket has it
         ("10.0.0.1", "203.0.113.9", ("::ffff:10.0.0.0/104",), "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9:5678, 10.0.0.2:443", ("10.0.0.0/8",), "203.0.113.9"),
+        ("10.0.0.1", "[2001:db8::9]:5678", ("10.0.0.0/8",), "2001:db8::9"),
+        ("10.0.0.1", "[2001:db8::9]", ("10.0.0.0/8",), "2001:db8::9"),
+        ("10.0.0.1", "203.0.113.9:5678:1", ("10.0.0.0/8",), "10.0.0.1"),
     ],
 )
 def test_forwarded_addresses_are_believed_of_our_own_proxies_alone(
@@ -176,7 +180,7 @@ def test_forwarded_addresses_are_believed_of_our_own_proxies_alone(
     assert admit(asked, proxies=proxies)[1] == seen
 
 
-@pytest.mark.parametrize("forwarded", ["x" * 10_000, "unknown", "<script>", "a\xffb"])
+@pytest.mark.parametrize("forwarded", ["x" * 10_000, "unknown", "<script>", "a\xffb", "[]:1", "...:1"])
 def test_what_is_forwarded_is_an_address_or_nothing(forwarded: str) -> None:
     """It goes into the usage log, whose column takes 60 characters."""
     asked = scope(("x-api-key", MINE), ("x-forwarded-for", forwarded), client="10.0.0.1")
