@@ -4,7 +4,7 @@ Many servers read names without regard to case: what we have not seen, because i
 they do. So it is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pronghorn.errors import BadRequest
@@ -20,6 +20,14 @@ def check(body: Any, names: Iterable[str]) -> None:
     """At whatever depth. Raises `BadRequest`."""
     known = {*names, *HOOKS, "options"}
     spelled = {folded(name): name for name in sorted(known)}
+    for one in objects_in(body):
+        for name in one.keys() - known:
+            if (right := spelled.get(folded(name))) is not None:
+                raise BadRequest(f"{name[:80]}: write {right}, as it is called here", param=name[:80])
+
+
+def objects_in(body: Any) -> Iterator[dict[str, Any]]:
+    """All of them, itself included, at whatever depth."""
     left = [body]
     while left:
         one = left.pop()
@@ -27,9 +35,7 @@ def check(body: Any, names: Iterable[str]) -> None:
             left += one
         elif isinstance(one, dict):
             left += one.values()
-            for name in one.keys() - known:
-                if (right := spelled.get(folded(name))) is not None:
-                    raise BadRequest(f"{name[:80]}: write {right}, as it is called here", param=name[:80])
+            yield one
 
 
 def folded(name: str) -> str:

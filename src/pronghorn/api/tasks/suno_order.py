@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pronghorn.api.tasks.door import Answer, Asked, take_callback
-from pronghorn.api.tasks.spelling import folded
+from pronghorn.api.tasks.spelling import folded, objects_in
 from pronghorn.errors import BadRequest
 from pronghorn.tasks.draft import Wanted
 from pronghorn.tasks.view import View
@@ -65,15 +65,9 @@ async def _made(asked: Asked, body: dict[str, Any]) -> dict[str, View]:
 
 def _named(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Members and the clips, or the persona, in them, at whatever depth; also in those that are not invented yet."""
-    left: list[Any] = [body]
-    while left:
-        one = left.pop()
-        if isinstance(one, list):
-            left += one
-        elif isinstance(one, dict):
-            left += one.values()
-            for member, value in one.items():
-                yield from ((member, name) for name in _names(folded(member), value))
+    for one in objects_in(body):
+        for member, value in one.items():
+            yield from ((member, name) for name in _names(folded(member), value))
 
 
 def _names(kind: str, value: Any) -> list[str]:
